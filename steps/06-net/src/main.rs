@@ -1,0 +1,2 @@
+//! Step.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `cargo workshop`.
+fn main() {}
