@@ -1,1 +1,13 @@
-//! Step 07-images.
+//! Step 07: real images, from the registry to the running container.
+//!
+//! In reading order:
+
+pub mod credentials;
+pub mod digest;
+pub mod host_tools;
+pub mod layers;
+pub mod manifest;
+pub mod names;
+pub mod pull;
+pub mod registry;
+pub mod store;

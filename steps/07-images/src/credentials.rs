@@ -1,0 +1,1 @@
+//! Passwords from Docker's own file.

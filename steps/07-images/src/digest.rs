@@ -1,0 +1,1 @@
+//! Digests: how content is named by its hash.

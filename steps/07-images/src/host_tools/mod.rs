@@ -1,0 +1,1 @@
+//! `host-tools`: an image made from this machine itself.

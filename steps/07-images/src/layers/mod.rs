@@ -1,0 +1,1 @@
+//! Layers: archives of changes, placed one upon the other.

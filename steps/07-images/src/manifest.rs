@@ -1,0 +1,1 @@
+//! Index, manifest and config: what an image is made of.

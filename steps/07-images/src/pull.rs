@@ -1,0 +1,1 @@
+//! Pull: from a reference to layers on disk.

@@ -1,0 +1,1 @@
+//! The few requests that a registry answers.
