@@ -8,6 +8,7 @@ pub mod host_tools;
 pub mod layers;
 pub mod manifest;
 pub mod names;
+pub mod progress;
 pub mod pull;
 pub mod registry;
 pub mod store;

@@ -1,0 +1,1 @@
+//! Progress: a line or a bar for each layer.
