@@ -105,19 +105,19 @@ impl From<Digest> for String {
 #[derive(Clone, Debug, Default)]
 pub struct Hasher {
     sha256: Sha256,
-    bytes: u64,
+    length: u64,
 }
 
 impl Hasher {
     /// Takes the next piece.
     pub fn update(&mut self, piece: &[u8]) {
         self.sha256.update(piece);
-        self.bytes += piece.len() as u64;
+        self.length += piece.len() as u64;
     }
 
     /// How many bytes it was given so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     /// The digest of all pieces so far.
@@ -143,8 +143,8 @@ impl<R: Read> HashingReader<R> {
     }
 
     /// How many bytes have passed.
-    pub fn bytes(&self) -> u64 {
-        self.hasher.bytes()
+    pub fn length(&self) -> u64 {
+        self.hasher.length()
     }
 
     /// The digest of what has passed.
@@ -225,7 +225,7 @@ mod tests {
         let mut reader = HashingReader::new(&b"some content"[..]);
         io::copy(&mut reader, &mut io::sink()).unwrap();
         assert_eq!(
-            (reader.bytes(), reader.digest()),
+            (reader.length(), reader.digest()),
             (12, Digest::of(b"some content"))
         );
     }
