@@ -1,1 +1,18 @@
-//! Step 01-unshare.
+//! Step 01: leave the host's namespaces, look at them, enter others.
+//!
+//! *A container is an organised collection of namespaces.* This step is about the word
+//! "namespaces": what they are ([`Namespaces`]), how a process leaves the ones it was born in
+//! ([`unshare`]), how to see who lives in which ([`lsns`], [`observe`]), and how to enter those
+//! of somebody else ([`join`]).
+
+mod exec;
+mod join;
+pub mod lsns;
+mod namespaces;
+pub mod observe;
+mod unshare;
+
+pub use exec::{exec, exit_code, message};
+pub use join::{Question, all_kinds, ask, join};
+pub use namespaces::{KINDS, Kind, NamespaceArgs, Namespaces, inode};
+pub use unshare::{MapRootArgs, hint, run, unshare};

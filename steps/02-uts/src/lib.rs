@@ -1,1 +1,59 @@
-//! Step 02-uts.
+//! Step 02: a name of our own, and System V names of our own.
+//!
+//! The two simplest namespaces. The uts namespace holds two strings; the ipc namespace holds the
+//! names by which processes that never met find each other's message queues.
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use nix::unistd::sethostname;
+use step01_unshare::Namespaces;
+
+// ANCHOR: uts
+/// What is our own about the uts namespace (`man 7 uts_namespaces`).
+#[derive(Debug, Clone, Default, Args)]
+pub struct UtsArgs {
+    /// The host name inside
+    #[arg(long)]
+    pub hostname: Option<String>,
+    /// The domain name (of NIS, hardly used today) inside
+    #[arg(long)]
+    pub domainname: Option<String>,
+}
+
+impl UtsArgs {
+    /// Gives the names to the namespace that this process is in: make it a new one first.
+    ///
+    /// # Errors
+    /// A name of more than 64 bytes (`man 2 sethostname`); EPERM without CAP_SYS_ADMIN in the
+    /// user namespace that owns this uts namespace.
+    pub fn set_names(&self) -> Result<()> {
+        if let Some(name) = &self.hostname {
+            check(name)?;
+            sethostname(name).with_context(|| format!("cannot set the host name {name}"))?;
+        }
+        if let Some(name) = &self.domainname {
+            check(name)?;
+            // The C library has a call for this one too, but nix has not: the kernel's file does the same.
+            std::fs::write("/proc/sys/kernel/domainname", name)
+                .with_context(|| format!("cannot set the domain name {name}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The kernel's own limit, __NEW_UTS_LEN; it would say EINVAL and not why.
+fn check(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > 64 {
+        bail!("cannot use a name of {} bytes: one to 64 are allowed", name.len());
+    }
+    Ok(())
+}
+// ANCHOR_END: uts
+
+// ANCHOR: ipc
+/// The namespaces of this step: the names, and the System V and POSIX message queues, which
+/// are names as well (`man 7 ipc_namespaces`).
+pub fn namespaces() -> Namespaces {
+    Namespaces::UTS | Namespaces::IPC
+}
+// ANCHOR_END: ipc

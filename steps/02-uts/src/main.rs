@@ -1,2 +1,46 @@
-//! Step.
-fn main() {}
+//! Step 02: `step02 --hostname box -- sh`.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+use clap::Parser;
+use step01_unshare::{MapRootArgs, exec, exit_code, message, observe};
+use step02_uts::UtsArgs;
+
+/// Run a command with a host name and with message queues of its own
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(flatten)]
+    root: MapRootArgs,
+    #[command(flatten)]
+    uts: UtsArgs,
+    /// Show first which namespaces are new
+    #[arg(long)]
+    observe: bool,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(never) => never,
+        Err(error) => {
+            eprintln!("step02: {}", message(&error));
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+// ANCHOR: run
+fn run(cli: Cli) -> Result<ExitCode> {
+    cli.root.unshare(step02_uts::namespaces())?;
+    cli.uts.set_names()?;
+    if cli.observe {
+        eprint!("{}", observe::observe_self()?);
+    }
+    Err(exec(Command::new(&cli.command[0]).args(&cli.command[1..])))
+}
+// ANCHOR_END: run

@@ -1,0 +1,117 @@
+//! Leaving: `unshare` gives the calling process new namespaces in place of its old ones.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::unistd::{getegid, geteuid};
+
+use crate::{Namespaces, exec};
+
+// ANCHOR: unshare
+/// Puts this process into new namespaces (`man 2 unshare`).
+///
+/// Two kinds hold back: a new pid or time namespace takes only the children that follow.
+///
+/// # Errors
+/// EPERM without CAP_SYS_ADMIN (a user namespace needs none), ENOSPC when a limit of
+/// /proc/sys/user is reached, EINVAL in a process with threads.
+pub fn unshare(namespaces: Namespaces) -> Result<()> {
+    nix::sched::unshare(namespaces.flags()).map_err(|errno| explain(namespaces, errno))?;
+    if namespaces.contains(Namespaces::MOUNT) {
+        keep_mounts_to_ourselves()?;
+    }
+    Ok(())
+}
+
+/// A new mount namespace is a copy whose mounts still tell the originals of every change,
+/// where `/` is shared, as it is under systemd. Private ones keep to themselves
+/// (`man 7 mount_namespaces`, "Shared subtrees").
+fn keep_mounts_to_ourselves() -> Result<()> {
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+        .context("cannot make the mounts private")
+}
+// ANCHOR_END: unshare
+
+// ANCHOR: map_root
+/// The option that makes an ordinary user root in a user namespace of its own.
+#[derive(Debug, Args)]
+pub struct MapRootArgs {
+    /// Be root in a new user namespace: needs no rights at all
+    #[arg(short = 'r', long)]
+    pub map_root_user: bool,
+}
+
+impl MapRootArgs {
+    /// Leaves for `namespaces`; if asked, for a user namespace too, as its root.
+    ///
+    /// # Errors
+    /// Those of [`unshare`], and EPERM where the kernel refuses the maps.
+    pub fn unshare(&self, namespaces: Namespaces) -> Result<()> {
+        // Who we are must be asked before: afterwards we are nobody.
+        let (uid, gid) = (geteuid(), getegid());
+        if !self.map_root_user {
+            return unshare(namespaces);
+        }
+        unshare(namespaces | Namespaces::USER)?;
+        // An ordinary user may write a group map only after giving up setgroups, which could
+        // otherwise drop a group that denies access to a file (`man 7 user_namespaces`).
+        write("/proc/self/setgroups", "deny")?;
+        write("/proc/self/uid_map", &format!("0 {uid} 1"))?;
+        write("/proc/self/gid_map", &format!("0 {gid} 1"))
+    }
+}
+// ANCHOR_END: map_root
+
+fn write(file: &str, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write `{text}` to {file}"))
+}
+
+// ANCHOR: run
+/// Runs a command in place of this process, or with `fork` as its child, and returns the exit
+/// code: the command's own, or 128 + n if signal n ended it.
+///
+/// # Errors
+/// Those of [`exec`].
+pub fn run(command: &mut Command, fork: bool) -> Result<u8> {
+    if !fork {
+        return Err(exec(command));
+    }
+    let status = command.status().map_err(|error| exec::explain(command, error))?;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Ok(code.unwrap_or(1) as u8)
+}
+// ANCHOR_END: run
+
+/// An error of `unshare`, with the way out where one is known.
+fn explain(namespaces: Namespaces, errno: Errno) -> anyhow::Error {
+    let names: Vec<_> = namespaces.kinds().map(|kind| kind.name).collect();
+    let mut text = format!("cannot unshare {}: {errno}", names.join(", "));
+    if let Some(hint) = hint(namespaces, errno) {
+        text = format!("{text}\n{hint}");
+    }
+    anyhow::Error::msg(text)
+}
+
+/// The way out of a refused `unshare` or `clone3`, where the cause can be probed.
+pub fn hint(namespaces: Namespaces, errno: Errno) -> Option<&'static str> {
+    let user = namespaces.contains(Namespaces::USER);
+    let switch = |name: &str, off: &str| fs::read_to_string(name).is_ok_and(|value| value.trim() == off);
+    match errno {
+        Errno::EPERM if !user => Some("only root may do this; or add --map-root-user, which any user may"),
+        Errno::EPERM if switch("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") => Some(
+            "AppArmor forbids user namespaces here: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+        Errno::EPERM if switch("/proc/sys/kernel/unprivileged_userns_clone", "0") => {
+            Some("user namespaces are switched off here: sudo sysctl kernel.unprivileged_userns_clone=1")
+        }
+        Errno::ENOSPC if user && switch("/proc/sys/user/max_user_namespaces", "0") => {
+            Some("user namespaces are switched off here: sudo sysctl user.max_user_namespaces=15000")
+        }
+        _ => None,
+    }
+}
