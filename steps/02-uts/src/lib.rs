@@ -5,13 +5,13 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use nix::unistd::sethostname;
+use rustix::system::{setdomainname, sethostname};
 use step01_unshare::Namespaces;
 
 // ANCHOR: uts
 /// What is our own about the uts namespace (`man 7 uts_namespaces`).
 #[derive(Debug, Clone, Default, Args)]
-pub struct UtsArgs {
+pub struct Uts {
     /// The host name inside
     #[arg(long)]
     pub hostname: Option<String>,
@@ -20,7 +20,7 @@ pub struct UtsArgs {
     pub domainname: Option<String>,
 }
 
-impl UtsArgs {
+impl Uts {
     /// Gives the names to the namespace that this process is in: make it a new one first.
     ///
     /// # Errors
@@ -29,13 +29,11 @@ impl UtsArgs {
     pub fn set_names(&self) -> Result<()> {
         if let Some(name) = &self.hostname {
             check(name)?;
-            sethostname(name).with_context(|| format!("cannot set the host name {name}"))?;
+            sethostname(name.as_bytes()).with_context(|| format!("cannot set the host name {name}"))?;
         }
         if let Some(name) = &self.domainname {
             check(name)?;
-            // The C library has a call for this one too, but nix has not: the kernel's file does the same.
-            std::fs::write("/proc/sys/kernel/domainname", name)
-                .with_context(|| format!("cannot set the domain name {name}"))?;
+            setdomainname(name.as_bytes()).with_context(|| format!("cannot set the domain name {name}"))?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 use clap::Parser;
 use step01_unshare::{MapRootArgs, exec, exit_code, message, observe};
-use step02_uts::UtsArgs;
+use step02_uts::Uts;
 
 /// Run a command with a host name and with message queues of its own
 #[derive(Parser)]
@@ -15,7 +15,7 @@ struct Cli {
     #[command(flatten)]
     root: MapRootArgs,
     #[command(flatten)]
-    uts: UtsArgs,
+    uts: Uts,
     /// Show first which namespaces are new
     #[arg(long)]
     observe: bool,

@@ -1,1 +1,25 @@
-//! Step 03-pid.
+//! Step 03: a process tree of our own, and the engine that all later steps use.
+//!
+//! In reading order: what a container is made of ([`Isolation`], [`Container`]), the dialogue
+//! between its two sides (`engine`), signals, becoming the command (`exec`), PID 1 (`init`), and
+//! the isolations of this step.
+
+mod channel;
+mod container;
+mod engine;
+mod exec;
+mod init;
+mod isolations;
+mod report;
+mod running;
+mod signals;
+mod time;
+
+pub use container::{Container, Isolation, Last, launch};
+pub use engine::Created;
+pub use exec::environment;
+pub use isolations::{PidArgs, Pids};
+pub use report::{Failed, report};
+pub use running::{Running, Serve};
+pub use signals::{Caught, Signals};
+pub use time::Time;

@@ -1,0 +1,83 @@
+//! The line between the two sides: one socket pair, on which each message arrives whole.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+
+use crate::Signals;
+
+/// No message is longer: an error's text is cut.
+const LONGEST: usize = 16 * 1024;
+
+/// What can happen while one side waits for the other.
+pub(crate) enum Heard {
+    /// A word, or the text of an error.
+    Word(Vec<u8>),
+    /// Somebody wants the host to end.
+    Signal(Signal),
+    /// The other side is gone, or has become the command.
+    End,
+}
+
+/// One end. Both close themselves at exec.
+#[derive(Debug)]
+pub(crate) struct Channel(OwnedFd);
+
+impl Channel {
+    /// Both ends. SOCK_SEQPACKET keeps the borders between messages (`man 7 unix`).
+    pub(crate) fn pair() -> Result<(Self, Self)> {
+        let (one, other) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+            .context("cannot make a socket pair")?;
+        Ok((Self(one), Self(other)))
+    }
+
+    /// Says a word. That the other side is gone is found out by listening.
+    pub(crate) fn say(&self, word: &[u8]) {
+        let word = &word[..word.len().min(LONGEST)];
+        let _ = send(self.0.as_raw_fd(), word, MsgFlags::MSG_NOSIGNAL);
+    }
+
+    /// Waits for a word; `None` at end of file.
+    pub(crate) fn hear_word(&self) -> Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; LONGEST];
+        loop {
+            match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+                Ok(0) | Err(Errno::ECONNRESET) => return Ok(None),
+                Ok(length) => {
+                    buffer.truncate(length);
+                    return Ok(Some(buffer));
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno).context("cannot hear the other side"),
+            }
+        }
+    }
+
+    /// Waits for a word or for a signal, whichever comes first.
+    pub(crate) fn hear(&self, signals: &Signals) -> Result<Heard> {
+        loop {
+            let mut ready = [
+                PollFd::new(self.0.as_fd(), PollFlags::POLLIN),
+                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut ready, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                other => other.context("cannot wait for the container")?,
+            };
+            let [word, signal] = ready.map(|fd| fd.any() == Some(true));
+            if word {
+                return Ok(self.hear_word()?.map_or(Heard::End, Heard::Word));
+            }
+            if signal
+                && let Some(caught) = signals.next()?
+                && caught.ends_a_process()
+            {
+                return Ok(Heard::Signal(caught.signal));
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Becoming the command, and telling why not.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::errno::Errno;
+use nix::unistd::execve;
+
+use crate::Failed;
+
+// ANCHOR: environment
+/// Gives the command an environment that is built from nothing: a path to find programs in, and
+/// the name of the terminal. What else the host has in its own stays outside.
+pub fn environment(command: &mut Command) {
+    command.env_clear().env("PATH", DEFAULT_PATH);
+    if let Some(term) = std::env::var_os("TERM") {
+        command.env("TERM", term);
+    }
+}
+
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+// ANCHOR_END: environment
+
+// ANCHOR: exec
+/// Replaces this program by the command (`man 2 execve`). Only the command's words and the
+/// environment that was set in it count. Returns why it could not be done.
+///
+/// The C library's `execvp` is not used: it hands files that it does not understand to a shell.
+pub(crate) fn exec(command: &Command) -> Failed {
+    let name = command.get_program();
+    let program = match find(name, path_of(command)) {
+        Ok(program) => program,
+        Err(failed) => return failed,
+    };
+    let words = std::iter::once(name).chain(command.get_args()).map(|word| to_c(word.to_owned()));
+    let variables = command.get_envs().filter_map(|(name, value)| {
+        let mut variable = name.to_owned();
+        variable.push("=");
+        variable.push(value?);
+        Some(to_c(variable))
+    });
+    let (words, variables) = (words.collect::<Vec<_>>(), variables.collect::<Vec<_>>());
+    let Err(errno) = execve(&to_c(program.clone().into_os_string()), &words, &variables);
+    explain(&program, errno)
+}
+// ANCHOR_END: exec
+
+fn path_of(command: &Command) -> &OsStr {
+    let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value);
+    path.unwrap_or(OsStr::new(DEFAULT_PATH))
+}
+
+/// Looks for a program in the directories of PATH, unless its name has a slash. As shells do it, a
+/// file that may not be run is passed over, but remembered as the reason.
+fn find(name: &OsStr, path: &OsStr) -> Result<PathBuf, Failed> {
+    if name.is_empty() {
+        return Err(failed(127, name, "the name is empty"));
+    }
+    if name.as_bytes().contains(&b'/') {
+        return Ok(PathBuf::from(name));
+    }
+    let mut refused = None;
+    for directory in std::env::split_paths(path) {
+        let file = directory.join(name);
+        match fs::metadata(&file) {
+            Ok(found) if found.is_file() && found.permissions().mode() & 0o111 != 0 => return Ok(file),
+            Ok(_) => refused = Some(file),
+            Err(_) => {}
+        }
+    }
+    match refused {
+        Some(file) => Err(explain(&file, Errno::EACCES)),
+        None => Err(failed(127, name, &format!("not found in PATH ({})", path.to_string_lossy()))),
+    }
+}
+
+/// One errno has several causes: the one that holds is told.
+fn explain(program: &Path, errno: Errno) -> Failed {
+    let name = program.as_os_str();
+    match errno {
+        Errno::ENOENT if !program.exists() => failed(127, name, "there is no such file"),
+        // The file is there, so what is missing is what the kernel would load it with.
+        Errno::ENOENT => match interpreter(program) {
+            Some(interpreter) => failed(127, name, &format!("its interpreter {interpreter} is not there")),
+            None => failed(127, name, "the file is there, but what is needed to run it is not"),
+        },
+        Errno::EACCES if program.is_dir() => failed(126, name, "it is a directory"),
+        Errno::EACCES => failed(
+            126,
+            name,
+            "EACCES: Permission denied\nchmod +x makes a file a program; a noexec mount forbids it",
+        ),
+        Errno::ENOEXEC => {
+            failed(126, name, "ENOEXEC: neither a program for this machine nor a script with #!")
+        }
+        Errno::E2BIG => failed(126, name, "E2BIG: the arguments and the environment are too long"),
+        Errno::ENOTDIR => failed(127, name, "ENOTDIR: a part of its path is not a directory"),
+        other => failed(126, name, &other.to_string()),
+    }
+}
+
+/// What the kernel loads first: the program after `#!`, or the dynamic loader that an ELF file
+/// names (`man 2 execve`, `man 5 elf`). The loader's name is the first text in the file that
+/// looks like one: good enough for a message.
+fn interpreter(program: &Path) -> Option<String> {
+    let mut head = Vec::new();
+    File::open(program).ok()?.take(4096).read_to_end(&mut head).ok()?;
+    let bytes = match head.strip_prefix(b"#!") {
+        Some(line) => {
+            line.split(|byte| *byte == b'\n').next()?.trim_ascii().split(|byte| *byte == b' ').next()?
+        }
+        None => head.split(|byte| *byte == 0).find(|text| text.starts_with(b"/") && text.len() > 4)?,
+    };
+    Some(String::from_utf8_lossy(bytes).escape_debug().to_string())
+}
+
+fn failed(code: u8, program: &OsStr, why: &str) -> Failed {
+    Failed { code, text: format!("cannot run {}: {why}", program.to_string_lossy().escape_debug()) }
+}
+
+/// The command line could not carry a NUL byte in the first place.
+fn to_c(text: OsString) -> CString {
+    let mut bytes = text.into_vec();
+    bytes.retain(|byte| *byte != 0);
+    CString::new(bytes).unwrap_or_default()
+}

@@ -1,0 +1,69 @@
+//! Process 1, when the command is not: it reaps and forwards, and does nothing else.
+//!
+//! The kernel hands every orphan of a pid namespace to its process 1, and protects process 1
+//! from each signal that it has no handler for. A command that expects neither is better off as
+//! a child (`man 7 pid_namespaces`).
+
+use std::os::fd::AsFd;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid};
+
+use crate::Signals;
+use crate::engine::{become_command, close_range, fork};
+
+// ANCHOR: init
+/// Forks: the child becomes the command, this process becomes its init. Returns the command's
+/// exit code; in the child it returns only if the command could not be run.
+pub(crate) fn init(command: &Command, signals: &Signals) -> Result<u8> {
+    // Otherwise the host's own binary and environment could be read through /proc/1.
+    prctl::set_dumpable(false).context("cannot become unreadable")?;
+    match fork().context("cannot fork")? {
+        ForkResult::Child => Err(become_command(command, signals)),
+        ForkResult::Parent { child } => {
+            // The channel to the host is among these: what is left of it is the command's, and
+            // its end of file says that the command runs.
+            close_range(0).context("cannot close the open descriptors")?;
+            let signals = Signals::block_with_children()?;
+            forward_and_reap(child, &signals)
+        }
+    }
+}
+
+fn forward_and_reap(command: Pid, signals: &Signals) -> Result<u8> {
+    loop {
+        // A child that ended before its signal was blocked is found without one.
+        while let Some((pid, code)) = reap_one()? {
+            if pid == command {
+                return Ok(code);
+            }
+        }
+        let mut ready = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("cannot wait for signals"),
+        }
+        while let Some(caught) = signals.next()? {
+            if caught.signal != Signal::SIGCHLD && !caught.by_terminal {
+                let _ = kill(command, caught.signal);
+            }
+        }
+    }
+}
+
+/// One child that has ended and its exit code; `None` while all others live.
+fn reap_one() -> Result<Option<(Pid, u8)>> {
+    match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::Exited(pid, code)) => Ok(Some((pid, code as u8))),
+        Ok(WaitStatus::Signaled(pid, signal, _)) => Ok(Some((pid, 128 + signal as u8))),
+        Ok(_) => Ok(None),
+        Err(errno) => Err(errno).context("cannot wait for children"),
+    }
+}
+// ANCHOR_END: init
