@@ -39,21 +39,13 @@ impl FromStr for Digest {
             if text.starts_with("sha512:") {
                 bail!("digest {} is not supported: only sha256 is", quoted(text));
             }
-            bail!(
-                "invalid digest {}: it must be \"sha256:\" and 64 hexadecimal digits",
-                quoted(text)
-            );
+            bail!("invalid digest {}: it must be \"sha256:\" and 64 hexadecimal digits", quoted(text));
         };
         let mut bytes = [0; 32];
-        let well_formed = digits.len() == 64
-            && digits
-                .bytes()
-                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        let well_formed =
+            digits.len() == 64 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
         if !well_formed {
-            bail!(
-                "invalid digest {}: \"sha256:\" is followed by 64 digits of 0-9 and a-f",
-                quoted(text)
-            );
+            bail!("invalid digest {}: \"sha256:\" is followed by 64 digits of 0-9 and a-f", quoted(text));
         }
         for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
             *byte = value(pair[0]) << 4 | value(pair[1]);
@@ -63,11 +55,7 @@ impl FromStr for Digest {
 }
 
 fn value(digit: u8) -> u8 {
-    if digit.is_ascii_digit() {
-        digit - b'0'
-    } else {
-        digit - b'a' + 10
-    }
+    if digit.is_ascii_digit() { digit - b'0' } else { digit - b'a' + 10 }
 }
 
 /// The text comes from a registry: it is printed escaped, and not at any length.
@@ -136,10 +124,7 @@ pub struct HashingReader<R> {
 impl<R: Read> HashingReader<R> {
     /// Reads from `source`, a `Box<dyn Read>` or a `&mut dyn Read`.
     pub fn new(source: R) -> Self {
-        Self {
-            source,
-            hasher: Hasher::default(),
-        }
+        Self { source, hasher: Hasher::default() }
     }
 
     /// How many bytes have passed.
@@ -165,21 +150,14 @@ impl<R: Read> Read for HashingReader<R> {
 mod tests {
     use super::*;
 
-    const OF_NOTHING: &str =
-        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const OF_NOTHING: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
     fn a_digest_reads_back_as_it_is_written() {
         assert_eq!(Digest::of(b"").to_string(), OF_NOTHING);
         assert_eq!(OF_NOTHING.parse::<Digest>().unwrap(), Digest::of(b""));
-        assert_eq!(
-            serde_json::to_string(&Digest::of(b"")).unwrap(),
-            format!("\"{OF_NOTHING}\"")
-        );
-        assert_eq!(
-            serde_json::from_str::<Digest>(&format!("\"{OF_NOTHING}\"")).unwrap(),
-            Digest::of(b"")
-        );
+        assert_eq!(serde_json::to_string(&Digest::of(b"")).unwrap(), format!("\"{OF_NOTHING}\""));
+        assert_eq!(serde_json::from_str::<Digest>(&format!("\"{OF_NOTHING}\"")).unwrap(), Digest::of(b""));
     }
 
     #[test]
@@ -198,10 +176,7 @@ mod tests {
             "md5:d41d8cd98f00b204e9800998ecf8427e",
             &OF_NOTHING[7..],
         ];
-        for text in bad
-            .into_iter()
-            .chain([&*upper, short, &long, &slash, &spaced, &newline])
-        {
+        for text in bad.into_iter().chain([&*upper, short, &long, &slash, &spaced, &newline]) {
             let error = text.parse::<Digest>().unwrap_err().to_string();
             assert!(error.starts_with("invalid digest "), "{text:?}: {error}");
             assert_eq!(error.lines().count(), 1, "{text:?}: {error}");
@@ -210,23 +185,14 @@ mod tests {
 
     #[test]
     fn l23_sha512_is_refused_by_name() {
-        let error = format!("sha512:{}", "0".repeat(128))
-            .parse::<Digest>()
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.ends_with("is not supported: only sha256 is"),
-            "{error}"
-        );
+        let error = format!("sha512:{}", "0".repeat(128)).parse::<Digest>().unwrap_err().to_string();
+        assert!(error.ends_with("is not supported: only sha256 is"), "{error}");
     }
 
     #[test]
     fn a_reader_hashes_what_passes() {
         let mut reader = HashingReader::new(&b"some content"[..]);
         io::copy(&mut reader, &mut io::sink()).unwrap();
-        assert_eq!(
-            (reader.length(), reader.digest()),
-            (12, Digest::of(b"some content"))
-        );
+        assert_eq!((reader.length(), reader.digest()), (12, Digest::of(b"some content")));
     }
 }
