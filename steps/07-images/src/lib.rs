@@ -12,3 +12,4 @@ pub mod progress;
 pub mod pull;
 pub mod registry;
 pub mod store;
+pub mod text;

@@ -1,1 +1,0 @@
-//! Index, manifest and config: what an image is made of.

@@ -1,1 +1,0 @@
-//! The store: an OCI image layout on disk.

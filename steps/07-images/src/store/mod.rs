@@ -1,0 +1,197 @@
+//! The store: an OCI image layout on disk.
+//!
+//! ```text
+//!   oci-layout                 which version of the layout this is
+//!   index.json                 the names: one descriptor of a manifest each
+//!   blobs/sha256/<hex>         manifests, configs and compressed layers, named by their hash
+//!   layers/<hex>/              ours: each layer unpacked once, named by its chain id
+//!   tmp/                       ours: what is not finished; it becomes visible by a rename
+//! ```
+//! Other tools read it: `skopeo copy oci:ROOT:docker.io/library/alpine:3.20 dir:/tmp/x` and
+//! `umoci stat --image ROOT:docker.io/library/alpine:3.20`. Both take what stands before the first colon for the
+//! folder, so ROOT may have none, and the rest for the value of `org.opencontainers.image.ref.name`, which is here
+//! always the whole normalised reference. (OCI image specification, image-layout.md.)
+//!
+//! Two locks (flock(2), so that the dead hold none):
+//! - *writing*, one at a time, by whoever adds or removes content; what is added appears by rename, so nobody who only
+//!   looks needs to wait for it;
+//! - *reading*, shared, by whoever needs what he found to stay: from a look-up until a record names the layers.
+//!   Removal waits for all of them. Nobody asks for *writing* while he holds *reading*.
+
+mod blobs;
+mod collect;
+mod index;
+mod writer;
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::fcntl::{Flock, FlockArg};
+
+pub use blobs::Incoming;
+pub use writer::Writer;
+
+use crate::digest::Digest;
+use crate::manifest::{Descriptor, Document, Image};
+use crate::names::Reference;
+use index::Index;
+
+/// The file that makes a folder an image layout.
+const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// A place for images. Cheap to clone: it is a path.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// An image of the store, under one of its names.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The whole reference; `None` if another image has taken the name.
+    pub name: Option<String>,
+    /// The image.
+    pub image: Image,
+}
+
+/// Held while content must stay as it is: see the two locks above.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "it is held, not used")] Flock<File>);
+
+impl Store {
+    /// Opens the store in `root`, or makes it. Only its owner may enter: images contain programs that run as root.
+    pub fn open(root: &Path) -> Result<Self> {
+        let cannot = || format!("cannot open the image store {}", root.display());
+        let mut folder = DirBuilder::new();
+        folder.recursive(true).mode(0o700);
+        folder.create(root).with_context(cannot)?;
+        let root = root.canonicalize().with_context(cannot)?;
+        let store = Self { root };
+        store.prepare().with_context(cannot)?;
+        Ok(store)
+    }
+
+    fn prepare(&self) -> Result<()> {
+        let mine = fs::metadata(&self.root)?;
+        let is_ours = mine.uid() == nix::unistd::geteuid().as_raw();
+        ensure!(is_ours, "it belongs to user {}", mine.uid());
+        let layout = self.root.join("oci-layout");
+        if !layout.exists() {
+            // A slip in `--root /tmp` must not lock everybody out of /tmp.
+            let is_empty = fs::read_dir(&self.root)?.next().is_none();
+            ensure!(is_empty, "it is not empty, and it is no image layout");
+        }
+        if mine.mode() & 0o077 != 0 {
+            fs::set_permissions(&self.root, Permissions::from_mode(0o700))?;
+        }
+        for name in ["blobs", "blobs/sha256", "layers", "tmp"] {
+            let path = self.root.join(name);
+            match fs::symlink_metadata(&path) {
+                Ok(there) => ensure!(there.is_dir(), "{name} is not a folder"),
+                Err(_) => DirBuilder::new().recursive(true).mode(0o700).create(path)?,
+            }
+        }
+        if !layout.exists() {
+            Index::default().write(&self.root)?;
+            blobs::write_whole(&self.root, &layout, LAYOUT.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the blob with this digest is, or would be.
+    pub fn blob(&self, digest: &Digest) -> PathBuf {
+        self.root.join("blobs/sha256").join(digest.hex())
+    }
+
+    /// Where the unpacked layer with this chain id is, or would be.
+    pub fn layer(&self, chain_id: &Digest) -> PathBuf {
+        self.root.join("layers").join(chain_id.hex())
+    }
+
+    /// Looks an image up by its name, its id (of the config), its digest (of the manifest), or a unique beginning of
+    /// either; in this order, as Docker does.
+    ///
+    /// `None` if it is not there, or not whole: whoever wants it should get it again.
+    pub fn find(&self, text: &str) -> Result<Option<Image>> {
+        let index = Index::read(&self.root)?;
+        for entry in index.matching(self, text)? {
+            if let Ok(image) = self.image(&entry.descriptor)
+                && self.is_whole(&image)
+            {
+                return Ok(Some(image));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks up exactly this reference.
+    pub fn find_reference(&self, reference: &Reference) -> Result<Option<Image>> {
+        let name = reference.to_string();
+        let index = Index::read(&self.root)?;
+        let entry = index.entries().into_iter().find(|e| e.name.as_ref() == Some(&name));
+        let image = entry.and_then(|entry| self.image(&entry.descriptor).ok());
+        Ok(image.filter(|image| self.is_whole(image)))
+    }
+
+    /// All images, in the order in which they came. What cannot be read is left out.
+    pub fn images(&self) -> Result<Vec<Named>> {
+        let entries = Index::read(&self.root)?.entries();
+        let named = entries.into_iter().filter_map(|entry| {
+            let image = self.image(&entry.descriptor).ok()?;
+            Some(Named { name: entry.name, image })
+        });
+        Ok(named.collect())
+    }
+
+    /// Reads manifest and config from the blobs, verifying both.
+    pub fn image(&self, manifest: &Descriptor) -> Result<Image> {
+        let text = self.document(manifest)?;
+        match Document::parse(&text, &manifest.media_type)? {
+            Document::Manifest(parsed) => {
+                let config = self.document(&parsed.config)?;
+                Image::new(manifest.digest, &parsed, &config)
+            }
+            Document::Index(_) => bail!("{} is an index, not an image", manifest.digest),
+        }
+    }
+
+    /// Whether all of the image's layers are here as blobs. Sizes are compared; hashes were when they came.
+    pub fn is_whole(&self, image: &Image) -> bool {
+        image.layers.iter().all(|layer| self.has_blob(&layer.blob))
+    }
+
+    /// Whether all of the image's layers are here unpacked.
+    pub fn is_unpacked(&self, image: &Image) -> bool {
+        image.layers.iter().all(|layer| self.layer(&layer.chain_id).is_dir())
+    }
+
+    /// The lock for *reading*: waits while something is being removed.
+    pub fn reading(&self) -> Result<Lock> {
+        self.lock(".", FlockArg::LockShared)
+    }
+
+    /// The lock for *writing*, and what may be done with it. Waits for other writers.
+    pub fn writer(&self) -> Result<Writer> {
+        Writer::new(self.clone())
+    }
+
+    fn lock(&self, name: &str, kind: FlockArg) -> Result<Lock> {
+        let path = self.root.join(name);
+        let cannot = || format!("cannot lock {}", path.display());
+        let mut file = File::open(&path).with_context(cannot)?;
+        loop {
+            match Flock::lock(file, kind) {
+                Ok(lock) => return Ok(Lock(lock)),
+                Err((again, nix::Error::EINTR)) => file = again,
+                Err((_, errno)) => return Err(errno).with_context(cannot),
+            }
+        }
+    }
+}

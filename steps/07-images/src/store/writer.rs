@@ -1,0 +1,79 @@
+//! What may be done by the one who holds the lock for writing.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::ops::Deref;
+
+use anyhow::{Context, Result};
+use nix::fcntl::FlockArg;
+
+use super::collect::remove_tree;
+use super::index::Index;
+use super::{Incoming, Lock, Store};
+use crate::digest::HashingReader;
+use crate::manifest::Descriptor;
+use crate::names::Reference;
+
+/// The store, held for writing.
+#[derive(Debug)]
+pub struct Writer {
+    pub(super) store: Store,
+    #[expect(dead_code, reason = "it is held, not used")]
+    lock: Lock,
+}
+
+impl Deref for Writer {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Writer {
+    pub(super) fn new(store: Store) -> Result<Self> {
+        let lock = store.lock("tmp", FlockArg::LockExclusive)?;
+        // Only a writer leaves something there, and there is no other: this was left by the dead.
+        let leftovers = store.root.join("tmp");
+        for left in fs::read_dir(&leftovers).context("cannot read tmp of the store")? {
+            let path = left?.path();
+            remove_tree(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        Ok(Self { store, lock })
+    }
+
+    /// Begins a blob whose digest and size are known.
+    pub fn incoming(&self, expected: &Descriptor) -> Result<Incoming> {
+        Incoming::new(&self.store, expected)
+    }
+
+    /// Adds what we made ourselves: the digest is whatever it turns out to be.
+    pub fn add(&self, media_type: &str, content: &mut dyn Read) -> Result<Descriptor> {
+        let cannot = "cannot write into the image store";
+        let mut file = tempfile::NamedTempFile::new_in(self.root.join("tmp")).context(cannot)?;
+        let mut content = HashingReader::new(content);
+        std::io::copy(&mut content, &mut file).context(cannot)?;
+        file.as_file().sync_all().context(cannot)?;
+        let digest = content.digest();
+        file.persist(self.blob(&digest)).context(cannot)?;
+        Ok(Descriptor {
+            media_type: media_type.to_owned(),
+            digest,
+            size: content.length(),
+            platform: None,
+            annotations: Default::default(),
+        })
+    }
+
+    /// Names an image, as the last act of whatever brought it here.
+    pub fn tag(&self, reference: &Reference, manifest: &Descriptor) -> Result<()> {
+        // The names of the blobs must be on the disk before something points to them.
+        let blobs = self.root.join("blobs/sha256");
+        File::open(blobs)
+            .and_then(|folder| folder.sync_all())
+            .context("cannot write into the image store")?;
+        let mut index = Index::read(&self.root)?;
+        index.tag(&reference.to_string(), manifest)?;
+        index.write(&self.root)
+    }
+}

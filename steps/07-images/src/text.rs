@@ -1,0 +1,40 @@
+//! Text of strangers: what may be printed of it.
+
+/// The longest piece of foreign text in a message, in characters.
+const LONGEST: usize = 200;
+
+/// Escapes what a terminal would obey, and cuts what is long: error texts of a registry and names inside an image are
+/// written by others. `\n` and ESC become visible, and letters of all languages stay.
+pub fn printable(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(|c| {
+            let plain = c == '"' || c == '\'';
+            let escaped: Box<dyn Iterator<Item = char>> = match plain {
+                true => Box::new(std::iter::once(c)),
+                false => Box::new(c.escape_debug()),
+            };
+            escaped
+        })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_made_visible() {
+        assert_eq!(printable("é \"x\"\n\u{1b}[31m"), "é \"x\"\\n\\u{1b}[31m");
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        assert_eq!(printable(&"x".repeat(1 << 20)).chars().count(), LONGEST + 1);
+    }
+}
