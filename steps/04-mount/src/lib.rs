@@ -1,1 +1,18 @@
-//! Step 04-mount.
+//! Step 04: a file system of our own.
+//!
+//! In reading order: what is mounted, as a list of data ([`MountArgs`]); the wall ([`Root`])
+//! that goes through the list and then leaves the host's root behind; and the few system calls
+//! by which mounts are made and attached.
+
+mod attach;
+mod contained;
+mod dev;
+mod masks;
+mod options;
+mod root;
+mod table;
+
+pub use contained::Contained;
+pub use options::{MountArgs, Volume};
+pub use root::{MountNamespace, Root};
+pub use table::{Entry, What, standard};

@@ -1,0 +1,80 @@
+//! The system calls: a mount is made first, and then attached to a place.
+//!
+//! `mount(2)` does both at once, and names the place by a path, which may lead elsewhere a
+//! moment later. Since Linux 5.2 a mount can be made without a place and moved onto an open
+//! directory (`man 2 fsopen`, `man 2 open_tree`, `man 2 move_mount`).
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+};
+
+// ANCHOR: new
+/// A new mount of a file system of this type, not yet attached to any place.
+pub(crate) fn new(kind: &str, options: &[(&str, String)], attributes: MountAttrFlags) -> Result<OwnedFd> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (name, value) in options {
+        fsconfig_set_string(context.as_fd(), *name, value.as_str())
+            .with_context(|| format!("the option {name}={value}"))?;
+    }
+    fsconfig_create(context.as_fd())?;
+    Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}
+// ANCHOR_END: new
+
+// ANCHOR: clone_tree
+/// A copy of what is mounted at `path` and below: a bind mount without a place.
+pub(crate) fn clone_tree(path: &Path) -> Result<OwnedFd> {
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    open_tree(CWD, path, flags).with_context(|| format!("cannot open {}", path.display()))
+}
+// ANCHOR_END: clone_tree
+
+// ANCHOR: attach
+/// Attaches a mount to an open directory or file.
+pub(crate) fn attach(mount: &OwnedFd, target: &OwnedFd) -> Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(move_mount(mount.as_fd(), "", target.as_fd(), "", flags)?)
+}
+// ANCHOR_END: attach
+
+/// Sets attributes on a mount and on all mounts below it (`man 2 mount_setattr`).
+pub(crate) fn set(mount: impl AsFd, attributes: MountAttrFlags) -> Result<()> {
+    mount_setattr(mount, attributes, libc::AT_RECURSIVE).context("cannot set the mount's attributes")
+}
+
+/// Sets attributes on one mount only.
+pub(crate) fn set_this(mount: impl AsFd, attributes: MountAttrFlags) -> Result<()> {
+    mount_setattr(mount, attributes, 0).context("cannot set the mount's attributes")
+}
+
+#[expect(unsafe_code, reason = "neither nix nor rustix has mount_setattr")]
+fn mount_setattr(mount: impl AsFd, attributes: MountAttrFlags, flags: i32) -> Result<(), Errno> {
+    const EMPTY: &CStr = c"";
+    let wanted =
+        libc::mount_attr { attr_set: attributes.bits().into(), attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: the descriptor is open while it is borrowed, the path is a C string, and the
+    // kernel reads as many bytes of `wanted` as it is told that there are.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_fd().as_raw_fd(),
+            EMPTY.as_ptr(),
+            libc::AT_EMPTY_PATH | flags,
+            &raw const wanted,
+            size_of_val(&wanted),
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
+    }
+}

@@ -1,0 +1,89 @@
+//! The walls of this step: a mount namespace that keeps to itself, and another root.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::unistd::{chdir, fchdir, pivot_root};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::mount::MountAttrFlags as Attr;
+use step01_unshare::Namespaces;
+use step03_pid::Isolation;
+
+use crate::attach::{attach, clone_tree, set_this};
+use crate::contained::Contained;
+use crate::{Entry, masks, standard};
+
+// ANCHOR: namespace
+/// A mount namespace of its own, from which no mount gets out to the host, and into which none
+/// of the host's comes (`man 7 mount_namespaces`).
+#[derive(Debug, Clone, Default)]
+pub struct MountNamespace;
+
+impl Isolation for MountNamespace {
+    fn namespaces(&self) -> Namespaces {
+        Namespaces::MOUNT
+    }
+
+    fn in_container(&self) -> Result<()> {
+        // The kernel ignores every other flag in this call, and this flag in every other call.
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+            .context("cannot make the mounts private")
+    }
+}
+// ANCHOR_END: namespace
+
+// ANCHOR: root
+/// Another root file system, with all that a container finds mounted in it.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// The directory that becomes `/`.
+    pub path: PathBuf,
+    /// What is mounted below it, in this order.
+    pub entries: Vec<Entry>,
+    /// Whether `/` itself cannot be changed.
+    pub read_only: bool,
+}
+
+impl Root {
+    /// A root with the standard mounts.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, entries: standard(), read_only: false }
+    }
+}
+
+impl Isolation for Root {
+    fn in_container(&self) -> Result<()> {
+        let root = self.become_a_mount()?;
+        for entry in &self.entries {
+            entry.mount(&root)?;
+        }
+        masks::mask(&root)?;
+        if self.read_only {
+            set_this(&root, Attr::MOUNT_ATTR_RDONLY).context("cannot make / read-only")?;
+        }
+        pivot(&root)
+    }
+}
+
+impl Root {
+    /// The new root must be a mount of its own, or pivot_root answers EINVAL: so it is mounted
+    /// over itself.
+    fn become_a_mount(&self) -> Result<Contained> {
+        let mounted = || format!("cannot mount the root file system {}", self.path.display());
+        let tree = clone_tree(&self.path).with_context(mounted)?;
+        let place = open(&self.path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).with_context(mounted)?;
+        attach(&tree, &place).with_context(mounted)?;
+        Ok(Contained::new(tree))
+    }
+}
+
+/// Swaps the roots and drops the old one (`man 2 pivot_root`). With "." for both, the old root
+/// is mounted over the new one, and no directory for it is needed.
+fn pivot(root: &Contained) -> Result<()> {
+    fchdir(root).context("cannot change to the new root")?;
+    pivot_root(".", ".").context("cannot make it the root")?;
+    umount2(".", MntFlags::MNT_DETACH).context("cannot leave the old root behind")?;
+    chdir("/").context("cannot change to /")
+}
+// ANCHOR_END: root
