@@ -1,1 +1,10 @@
-//! Step 05-userns.
+//! Step 05: root in here, nobody out there.
+//!
+//! A user namespace gives ids another meaning: a process is uid 0 inside and somebody ordinary
+//! outside. It owns the namespaces that are made in it, and so every user can have a container.
+
+mod map;
+mod user;
+
+pub use map::{IdMap, Range, subordinate};
+pub use user::{User, UserArgs, is_root};
