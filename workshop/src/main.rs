@@ -1,2 +1,37 @@
-//! `cargo workshop`.
-fn main() {}
+//! `cargo workshop`: the command of those who learn from the book, teach with it, or write it.
+
+mod book;
+mod problem;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The workshop's own command: keeps the book true, and helps learners and teachers.
+#[derive(Parser)]
+#[command(name = "cargo workshop", bin_name = "cargo workshop", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Build the book, or run every session that it prints and compare.
+    Book(book::BookArgs),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().verb {
+        Verb::Book(args) => book::run(&args),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cargo workshop: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The steps' binaries, built, in a folder that an ordinary user can read too.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use super::folder;
+use super::session::{Act, Event};
+use crate::workspace;
+
+/// Which packages the events need: their commands name `step04` or `coracle`.
+pub fn needed<'a>(root: &Path, events: impl Iterator<Item = &'a Event>) -> Result<BTreeSet<String>> {
+    let mut packages = BTreeSet::new();
+    for event in events {
+        let Act::Type(lines) = &event.act else { continue };
+        let line = lines.join(" ");
+        for word in line.split(|c: char| !c.is_ascii_alphanumeric()) {
+            let number = word
+                .strip_prefix("step")
+                .filter(|digits| digits.len() == 2)
+                .and_then(|digits| digits.parse().ok());
+            if let Some(number) = number {
+                let folder = workspace::step(root, number)
+                    .with_context(|| format!("line {} runs {word}", event.line))?;
+                packages.extend(folder.file_name().and_then(|name| name.to_str()).map(str::to_owned));
+            } else if word == "coracle" {
+                packages.insert(word.to_owned());
+            }
+        }
+    }
+    Ok(packages)
+}
+
+/// Builds the packages by cargo and puts their binaries into one folder.
+pub fn build(root: &Path, packages: &BTreeSet<String>) -> Result<TempDir> {
+    let target = folder::readable("coracle-bin-")?;
+    let binaries = if packages.is_empty() { Vec::new() } else { cargo_build(root, packages)? };
+    for binary in binaries {
+        let name = binary.file_name().context("a binary without a name")?;
+        let to = target.path().join(name);
+        // A link where the file system allows one: a debug build is large.
+        if std::fs::hard_link(&binary, &to).is_err() {
+            std::fs::copy(&binary, &to).with_context(|| format!("cannot copy {}", binary.display()))?;
+        }
+    }
+    Ok(target)
+}
+
+fn cargo_build(root: &Path, packages: &BTreeSet<String>) -> Result<Vec<PathBuf>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--bins", "--message-format=json-render-diagnostics"]).current_dir(root);
+    for package in packages {
+        build.args(["--package", package]);
+    }
+    let output = build.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("the steps do not build, so no session was run");
+    }
+    let messages = String::from_utf8_lossy(&output.stdout).into_owned();
+    let executables = messages.lines().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message.get("executable")?.as_str().map(PathBuf::from)
+    });
+    Ok(executables.collect())
+}

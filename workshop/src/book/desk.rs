@@ -1,0 +1,249 @@
+//! All terminals of a page side by side: whoever waits for one of them listens to all.
+//!
+//! A pty that nobody reads is soon full, and then its command stands still; and a command in one terminal may well
+//! wait for a command in another.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::compare::{self, Bindings};
+use super::interrupt::Interrupt;
+use super::left::Household;
+use super::output;
+use super::plan::After;
+use super::session::{Act, Event, Seat};
+use super::terminal::{Level, Terminal};
+
+/// A command that is not waited for is at rest when nothing came for this long.
+const QUIET: Duration = Duration::from_millis(300);
+/// Without knowing what should come (`--fix`), wait this long.
+const QUIET_UNKNOWN: Duration = Duration::from_secs(2);
+/// How often a shell inside is asked anew for its prompt: what is typed before it listens may get lost.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The terminals, by the seats in front of them.
+pub struct Desk {
+    seats: Vec<(Seat, Terminal)>,
+    markers: u32,
+    pub household: Household,
+    interrupt: Interrupt,
+    /// `--fix`: what is printed tells nothing about what should come.
+    guess: bool,
+}
+
+/// Why the page cannot go on.
+pub struct Stuck(pub String);
+
+impl Desk {
+    pub fn new(household: Household, interrupt: Interrupt, guess: bool) -> Self {
+        Self { seats: Vec::new(), markers: 0, household, interrupt, guess }
+    }
+
+    pub fn has(&self, seat: &Seat) -> bool {
+        self.seats.iter().any(|(other, _)| other == seat)
+    }
+
+    /// Adds a terminal and waits for its first prompt.
+    pub fn add(&mut self, seat: &Seat, terminal: Terminal) -> Result<Result<(), Stuck>> {
+        self.household.shells.push(terminal.shell);
+        self.seats.push((seat.clone(), terminal));
+        let at = self.seats.len() - 1;
+        Ok(self.open(at, Instant::now() + Duration::from_secs(20))?.map(|_| ()))
+    }
+
+    /// Does what the event says and returns the lines that appeared.
+    pub fn perform(
+        &mut self,
+        event: &Event,
+        after: After,
+        bindings: &Bindings,
+    ) -> Result<Result<Vec<String>, Stuck>> {
+        let Some(at) = self.seats.iter().position(|(seat, _)| *seat == event.seat) else {
+            bail!("no terminal {}", event.prompt);
+        };
+        let deadline = Instant::now() + event.limit;
+        let terminal = &mut self.seats[at].1;
+        match &event.act {
+            Act::Type(lines) => terminal.send(&(lines.join("\n") + "\n")),
+            Act::Key(key) => {
+                // A prompt that is there already is not the one that the key brings.
+                while terminal.take_prompt().is_some() {}
+                terminal.send(&char::from(*key as u8 & 0x1f).to_string());
+            }
+            Act::Wait => {}
+        }
+        let echoed = match &event.act {
+            Act::Type(lines) if terminal.levels.get(event.depth).is_some_and(|level| level.echoes) => {
+                lines.len()
+            }
+            _ => 0,
+        };
+        let text = match after {
+            After::Prompt(depth) => self.until_prompt(at, depth, event.act == Act::Wait, deadline)?,
+            After::Opens(_) => self.open(at, deadline)?,
+            After::Foreground(depth) => self.until_settled(at, depth, event, bindings, deadline)?,
+            After::Ends => self.until_over(at, deadline)?,
+        };
+        Ok(text.map(|text| output::lines(&text, echoed)))
+    }
+
+    /// Waits for the prompt of `depth`. With `patience` a prompt further in may come first.
+    fn until_prompt(
+        &mut self,
+        at: usize,
+        depth: usize,
+        patience: bool,
+        deadline: Instant,
+    ) -> Result<Result<String, Stuck>> {
+        let mut text = String::new();
+        loop {
+            let terminal = &mut self.seats[at].1;
+            if let Some((found, before)) = terminal.take_prompt() {
+                text += &before;
+                if found == depth {
+                    terminal.levels.truncate(depth + 1);
+                    return Ok(Ok(text));
+                }
+                if found < depth {
+                    return Ok(Err(Stuck(format!("the shell inside has ended{}", output::quoted(&text)))));
+                }
+                if !patience {
+                    return Ok(Err(Stuck(format!(
+                        "the shell inside has not ended{}",
+                        output::quoted(&text)
+                    ))));
+                }
+                continue;
+            }
+            if terminal.closed {
+                return Ok(Err(Stuck(format!(
+                    "the terminal's shell has ended{}",
+                    output::quoted(&(text + &terminal.take_all()))
+                ))));
+            }
+            if Instant::now() > deadline {
+                let shown = text + &terminal.take_all();
+                return Ok(Err(Stuck(format!("did not end in time{}", output::quoted(&shown)))));
+            }
+            self.listen()?;
+        }
+    }
+
+    /// Gives the shell that is starting at this terminal a prompt of ours; returns what came before its own prompt.
+    fn open(&mut self, at: usize, deadline: Instant) -> Result<Result<String, Stuck>> {
+        let depth = self.seats[at].1.levels.len();
+        self.markers += 1;
+        let number = self.markers;
+        // The two quotes keep the marker itself out of what a shell may echo.
+        let (marker, quoted) =
+            (format!("@@{}.{number}@@", self.nonce()), format!("@@''{}.{number}@@", self.nonce()));
+        let ask = format!(
+            " case $PS1 in @@*);; *) stty -echo; PS1={quoted} PS2=;unset HISTFILE;esac 2>/dev/null\n"
+        );
+        self.seats[at].1.levels.push(Level { marker, echoes: false });
+        let started = Instant::now();
+        let mut asked = None::<Instant>;
+        let mut text = String::new();
+        loop {
+            let terminal = &mut self.seats[at].1;
+            if let Some((found, before)) = terminal.take_prompt() {
+                text += &before;
+                if found == depth {
+                    break;
+                }
+                // The line that asks may have reached the outer shell, which then answers by its own prompt.
+                terminal.levels.pop();
+                return Ok(Err(Stuck(format!("started no shell{}", output::quoted(&text)))));
+            }
+            if terminal.closed || Instant::now() > deadline {
+                let shown = text + &terminal.take_all();
+                return Ok(Err(Stuck(format!("no shell answers{}", output::quoted(&shown)))));
+            }
+            let quiet = terminal.last.max(started).elapsed() > QUIET / 2;
+            if quiet && asked.is_none_or(|asked| asked.elapsed() > ASK_AGAIN) {
+                terminal.send(&ask);
+                asked = Some(Instant::now());
+            }
+            self.listen()?;
+        }
+        // It may have been asked twice and answer twice: only what comes behind this word is the present.
+        let word = format!("@@.{number}");
+        self.seats[at].1.send(&format!(" echo @@''.{number}\n"));
+        let mut synced = String::new();
+        while !synced.contains(&word) {
+            match self.until_prompt(at, depth, false, deadline)? {
+                Ok(more) => synced += &more,
+                Err(stuck) => return Ok(Err(stuck)),
+            }
+        }
+        self.seats[at].1.levels[depth].echoes = synced.contains("echo @@");
+        Ok(Ok(output::before_prompt(&text, "case $PS1")))
+    }
+
+    fn until_settled(
+        &mut self,
+        at: usize,
+        depth: usize,
+        event: &Event,
+        bindings: &Bindings,
+        deadline: Instant,
+    ) -> Result<Result<String, Stuck>> {
+        let started = Instant::now();
+        loop {
+            let guess = self.guess;
+            let terminal = &mut self.seats[at].1;
+            if let Some((found, text)) = terminal.take_prompt() {
+                terminal.levels.truncate(found + 1);
+                // The prompt is put back, for the key or the wait that comes next.
+                let marker = terminal.levels[found].marker.clone();
+                terminal.pending.splice(0..0, marker.into_bytes());
+                return Ok(Ok(text));
+            }
+            let quiet = terminal.last.max(started).elapsed();
+            let running = depth > 0 || !terminal.shell_is_in_front();
+            let text = String::from_utf8_lossy(&terminal.pending).into_owned();
+            let as_printed =
+                || compare::compare(&event.expected, &output::lines(&text, 0), &mut bindings.clone()).same;
+            let settled = running && quiet > QUIET && (as_printed() || (guess && quiet > QUIET_UNKNOWN));
+            if settled || terminal.closed || Instant::now() > deadline {
+                return Ok(Ok(terminal.take_all()));
+            }
+            self.listen()?;
+        }
+    }
+
+    fn until_over(&mut self, at: usize, deadline: Instant) -> Result<Result<String, Stuck>> {
+        while !self.seats[at].1.is_over() {
+            if Instant::now() > deadline {
+                return Ok(Err(Stuck("the shell did not end in time".into())));
+            }
+            self.listen()?;
+        }
+        Ok(Ok(self.seats[at].1.take_all()))
+    }
+
+    /// Waits a moment for any terminal, takes in what came, and buries the dead.
+    pub fn listen(&mut self) -> Result<()> {
+        let open = self.seats.iter().filter(|(_, terminal)| !terminal.closed);
+        let mut fds: Vec<PollFd> =
+            open.map(|(_, terminal)| PollFd::new(terminal.as_fd(), PollFlags::POLLIN)).collect();
+        fds.push(PollFd::new(self.interrupt.as_fd(), PollFlags::POLLIN));
+        // EINTR is no reason to stop: the loop comes again.
+        let _ = poll(&mut fds, PollTimeout::from(20_u8));
+        drop(fds);
+        for (_, terminal) in &mut self.seats {
+            if !terminal.closed {
+                terminal.take_in();
+            }
+        }
+        self.household.bury();
+        self.interrupt.check()
+    }
+
+    fn nonce(&self) -> String {
+        format!("{:x}", std::process::id())
+    }
+}
