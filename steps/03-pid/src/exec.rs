@@ -1,15 +1,16 @@
 //! Becoming the command, and telling why not.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::errno::Errno;
-use nix::unistd::execve;
+use nix::fcntl::OFlag;
+use nix::unistd::{execve, geteuid};
 
 use crate::Failed;
 
@@ -44,11 +45,33 @@ pub(crate) fn exec(command: &Command) -> Failed {
         variable.push(value?);
         Some(to_c(variable))
     });
-    let (words, variables) = (words.collect::<Vec<_>>(), variables.collect::<Vec<_>>());
+    let (words, mut variables) = (words.collect::<Vec<_>>(), variables.collect::<Vec<_>>());
+    if !command.get_envs().any(|(name, _)| name == "HOME") {
+        variables.push(to_c(format!("HOME={}", home()).into()));
+    }
     let Err(errno) = execve(&to_c(program.clone().into_os_string()), &words, &variables);
     explain(&program, errno)
 }
 // ANCHOR_END: exec
+
+/// The home directory of whoever this process is by now, as the container's own /etc/passwd
+/// has it: seven fields with colons between them, the third the uid, the sixth the directory
+/// (`man 5 passwd`). The file may be a stranger's, so not more than a part of it is read.
+fn home() -> String {
+    let mut text = String::new();
+    // A pipe in its place would make a plain open wait for ever.
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open("/etc/passwd");
+    if let Ok(file) = file
+        && file.metadata().is_ok_and(|found| found.is_file())
+    {
+        let _ = file.take(1 << 20).read_to_string(&mut text);
+    }
+    let uid = geteuid().to_string();
+    let fields = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let home =
+        fields.filter(|fields| fields.get(2) == Some(&&*uid)).find_map(|fields| fields.get(5).copied());
+    home.filter(|home| !home.is_empty()).unwrap_or("/").to_owned()
+}
 
 fn path_of(command: &Command) -> &OsStr {
     let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value);
