@@ -1,6 +1,7 @@
 //! `cargo workshop`: the command of those who learn from the book, teach with it, or write it.
 
 mod book;
+mod diff;
 mod problem;
 mod workspace;
 
@@ -20,11 +21,17 @@ struct Cli {
 enum Verb {
     /// Build the book, or run every session that it prints and compare.
     Book(book::BookArgs),
+    /// Print what is new in a step's main.rs, against the step before it.
+    Diff {
+        /// The step's number: 2 to 6.
+        step: u8,
+    },
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Book(args) => book::run(&args),
+        Verb::Diff { step } => print_difference(step),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -34,4 +41,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn print_difference(step: u8) -> anyhow::Result<bool> {
+    print!("{}", diff::between(&workspace::root()?, step)?);
+    Ok(true)
 }

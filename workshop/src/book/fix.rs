@@ -24,9 +24,9 @@ pub fn unprintable(lines: &[String], after_command: bool) -> Option<String> {
 }
 
 /// The page's text with the edits made.
-pub fn apply(page: &Page, edits: &[Edit]) -> String {
+pub fn apply(page: &Page, edits: &[&Edit]) -> String {
     let mut lines = page.lines.clone();
-    let mut sorted: Vec<&Edit> = edits.iter().collect();
+    let mut sorted = edits.to_vec();
     sorted.sort_by_key(|edit| std::cmp::Reverse(edit.line));
     for edit in sorted {
         let indent = page

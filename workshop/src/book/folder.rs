@@ -21,13 +21,13 @@ pub struct Folder {
 /// A folder that everybody may read, which a temporary folder usually is not.
 pub fn readable(prefix: &str) -> Result<TempDir> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(prefix).permissions(Permissions::from_mode(0o755)).disable_cleanup(true);
+    builder.prefix(prefix).permissions(Permissions::from_mode(0o755));
     builder.tempdir().context("cannot make a throw-away folder")
 }
 
 impl Folder {
     pub fn new() -> Result<Self> {
-        let folder = readable("coracle-page-")?.path().to_owned();
+        let folder = readable("coracle-page-")?.keep();
         let (page, home) = (folder.join("page"), folder.join("home"));
         for inner in [&page, &home] {
             fs::create_dir(inner).with_context(|| format!("cannot make {}", inner.display()))?;

@@ -2,8 +2,10 @@
 
 mod binaries;
 mod blocks;
+mod check;
 mod compare;
 mod desk;
+mod differences;
 mod fix;
 mod folder;
 mod frame;
@@ -24,10 +26,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::problem::Problem;
 use crate::workspace;
-use blocks::Page;
-use page::{Deed, Script};
+use check::Reading;
 
 const GRAMMAR: &str = "\
 How a session is printed (all of it: workshop/WRITING.md):
@@ -84,7 +84,7 @@ pub fn run(args: &BookArgs) -> Result<bool> {
     let have_root = person::is_real_root();
     let mut readings = Vec::new();
     for file in files {
-        readings.push(Reading::of(&file, have_root)?);
+        readings.push(Reading::of(&file, have_root, args.fix)?);
     }
     problems.extend(readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.problems)));
     for problem in &problems {
@@ -93,96 +93,8 @@ pub fn run(args: &BookArgs) -> Result<bool> {
     if !args.check && !args.fix {
         return if problems.is_empty() { build(&book) } else { Ok(false) };
     }
-    let well = run_sessions(args, &readings)?;
+    let well = check::run(args, &readings)?;
     Ok(well && problems.is_empty())
-}
-
-/// A page, and what reading it alone tells.
-struct Reading {
-    page: Page,
-    /// `None`: its sessions cannot be read.
-    script: Option<Script>,
-    minutes: u32,
-    problems: Vec<Problem>,
-}
-
-impl Reading {
-    fn of(file: &std::path::Path, have_root: bool) -> Result<Self> {
-        let mut problems = Vec::new();
-        let page = Page::read(file, &mut problems)?;
-        includes::check(&page, &mut problems);
-        let script = page::script(&page, have_root).map_err(|more| problems.extend(more)).ok();
-        let sessions = page.blocks.iter().filter(|block| block.language == "console").count();
-        let minutes = frame::check(&page, sessions, &mut problems);
-        Ok(Self { page, script, minutes, problems })
-    }
-}
-
-fn run_sessions(args: &BookArgs, readings: &[Reading]) -> Result<bool> {
-    let scripts = || readings.iter().filter_map(|reading| reading.script.as_ref());
-    let events = scripts().flat_map(|script| &script.deeds).filter_map(|deed| match deed {
-        Deed::Session(event, _) => Some(event),
-        Deed::Write { .. } => None,
-    });
-    let built = match &args.bin {
-        Some(_) => None,
-        None => {
-            let root = workspace::root()?;
-            Some(binaries::build(&root, &binaries::needed(&root, events)?)?)
-        }
-    };
-    let binaries = match (&built, &args.bin) {
-        (Some(built), _) => built.path().to_owned(),
-        (None, Some(folder)) => {
-            folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?
-        }
-        (None, None) => bail!("no folder of binaries"),
-    };
-    left::prepare()?;
-    let mut well = true;
-    let outcome = readings.iter().try_for_each(|reading| {
-        well &= run_page(args, reading, &binaries)?;
-        Ok(())
-    });
-    if let Some(built) = built {
-        let _ = std::fs::remove_dir_all(built.path());
-    }
-    outcome.map(|()| well)
-}
-
-fn run_page(args: &BookArgs, reading: &Reading, binaries: &std::path::Path) -> Result<bool> {
-    let page = &reading.page;
-    let name = page.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let Some(script) = &reading.script else {
-        println!("{name:<16} not run: its sessions cannot be read");
-        return Ok(false);
-    };
-    let outcome = page::run(page, script, (&args.user, args.may_change_host), binaries, args.fix)?;
-    for problem in &outcome.problems {
-        eprintln!("{problem}");
-    }
-    for line in &script.not_run {
-        println!("{}", Problem::new(&page.file, *line, "not run: this session needs root"));
-    }
-    if !outcome.edits.is_empty() {
-        std::fs::write(&page.file, fix::apply(page, &outcome.edits))
-            .with_context(|| format!("cannot write {}", page.file.display()))?;
-        for edit in &outcome.edits {
-            println!("{}", Problem::new(&page.file, edit.line, "rewritten"));
-        }
-    }
-    let minutes =
-        frame::chapter(&page.file).map_or_else(String::new, |_| format!("{:>4} min", reading.minutes));
-    let verdict = match (outcome.problems.len(), outcome.edits.len()) {
-        (0, 0) => "as printed".to_owned(),
-        (0, edits) => format!("{edits} outputs rewritten"),
-        (problems, _) => format!("{problems} problems"),
-    };
-    println!(
-        "{name:<16}{minutes:>9}  {:>3} sessions  {:>3} commands  {verdict}",
-        script.sessions, outcome.commands
-    );
-    Ok(outcome.problems.is_empty() && (script.not_run.is_empty() || !args.strict))
 }
 
 /// Builds the HTML. mdBook is no dependency: it is a hundred crates, and a binary is a second away.

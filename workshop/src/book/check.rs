@@ -1,0 +1,104 @@
+//! Pages are read, then run; what is wrong is printed, and what can be rewritten is.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::blocks::Page;
+use super::fix::Edit;
+use super::page::{Deed, Script};
+use super::{BookArgs, binaries, differences, fix, frame, includes, left, page};
+use crate::problem::Problem;
+use crate::workspace;
+
+/// A page, and what reading it alone tells.
+pub struct Reading {
+    page: Page,
+    /// `None`: its sessions cannot be read.
+    script: Option<Script>,
+    minutes: u32,
+    /// Generated differences that are out of date, if they are to be rewritten.
+    edits: Vec<Edit>,
+    pub problems: Vec<Problem>,
+}
+
+impl Reading {
+    pub fn of(file: &Path, have_root: bool, fixing: bool) -> Result<Self> {
+        let mut problems = Vec::new();
+        let page = Page::read(file, &mut problems)?;
+        includes::check(&page, &mut problems);
+        let script = page::script(&page, have_root).map_err(|more| problems.extend(more)).ok();
+        let sessions = page.blocks.iter().filter(|block| block.language == "console").count();
+        let minutes = frame::check(&page, sessions, &mut problems);
+        let mut edits = differences::edits(&page, &mut problems)?;
+        if !fixing {
+            problems.extend(edits.drain(..).map(|edit| differences::as_problem(&page, &edit)));
+        }
+        Ok(Self { page, script, minutes, edits, problems })
+    }
+}
+
+/// Runs the pages and prints what is wrong. Returns whether nothing is.
+pub fn run(args: &BookArgs, readings: &[Reading]) -> Result<bool> {
+    let scripts = || readings.iter().filter_map(|reading| reading.script.as_ref());
+    let events = scripts().flat_map(|script| &script.deeds).filter_map(|deed| match deed {
+        Deed::Session(event, _) => Some(event),
+        Deed::Write { .. } => None,
+    });
+    let built = match &args.bin {
+        Some(_) => None,
+        None => {
+            let root = workspace::root()?;
+            Some(binaries::build(&root, &binaries::needed(&root, events)?)?)
+        }
+    };
+    let binaries = match (&built, &args.bin) {
+        (Some(built), _) => built.path().to_owned(),
+        (None, Some(folder)) => {
+            folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?
+        }
+        (None, None) => bail!("no folder of binaries"),
+    };
+    left::prepare()?;
+    let mut well = true;
+    for reading in readings {
+        well &= run_page(args, reading, &binaries)?;
+    }
+    Ok(well)
+}
+
+fn run_page(args: &BookArgs, reading: &Reading, binaries: &Path) -> Result<bool> {
+    let page = &reading.page;
+    let name = page.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let Some(script) = &reading.script else {
+        println!("{name:<16} not run: its sessions cannot be read");
+        return Ok(false);
+    };
+    let outcome = page::run(page, script, (&args.user, args.may_change_host), binaries, args.fix)?;
+    for problem in &outcome.problems {
+        eprintln!("{problem}");
+    }
+    for line in &script.not_run {
+        println!("{}", Problem::new(&page.file, *line, "not run: this session needs root"));
+    }
+    let edits: Vec<&Edit> = reading.edits.iter().chain(&outcome.edits).collect();
+    if !edits.is_empty() {
+        let text = fix::apply(page, &edits);
+        std::fs::write(&page.file, text).with_context(|| format!("cannot write {}", page.file.display()))?;
+    }
+    for edit in &edits {
+        println!("{}", Problem::new(&page.file, edit.line, "rewritten"));
+    }
+    let minutes =
+        frame::chapter(&page.file).map_or_else(String::new, |_| format!("{:>4} min", reading.minutes));
+    let verdict = match (outcome.problems.len(), edits.len()) {
+        (0, 0) => "as printed".to_owned(),
+        (0, edits) => format!("{edits} blocks rewritten"),
+        (problems, _) => format!("{problems} problems"),
+    };
+    println!(
+        "{name:<16}{minutes:>9}  {:>3} sessions  {:>3} commands  {verdict}",
+        script.sessions, outcome.commands
+    );
+    Ok(outcome.problems.is_empty() && (script.not_run.is_empty() || !args.strict))
+}
