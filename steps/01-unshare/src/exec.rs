@@ -1,11 +1,13 @@
 //! Becoming the command: `exec` replaces the program of this process and keeps the rest.
 
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::{fmt, io};
 
 use anyhow::Error;
 use nix::errno::Errno;
+
+use crate::is_missing;
 
 // ANCHOR: exec
 /// Replaces this program by the command: the same process, the same namespaces, another
@@ -19,25 +21,42 @@ pub fn exec(command: &mut Command) -> Error {
 /// What a failed `exec` says.
 pub(crate) fn explain(command: &Command, error: io::Error) -> Error {
     let program = command.get_program().to_string_lossy().into_owned();
-    Error::new(error).context(format!("cannot run {program}"))
+    Error::new(error).context(CannotRun { program })
 }
 
 /// The exit code for an error, as shells and util-linux's `unshare` have it: 127 for a command
 /// that is not there, 126 for one that cannot be run, 1 for everything of our own.
 pub fn exit_code(error: &Error) -> u8 {
-    match error.downcast_ref::<io::Error>() {
-        None => 1,
-        Some(error) if error.kind() == io::ErrorKind::NotFound => 127,
-        Some(_) => 126,
+    match error.is::<CannotRun>() {
+        true if is_missing(error) => 127,
+        true => 126,
+        false => 1,
+    }
+}
+
+/// Marks the errors that are about the command, and not about us.
+#[derive(Debug)]
+struct CannotRun {
+    program: String,
+}
+
+impl fmt::Display for CannotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot run {}", self.program.escape_debug())
     }
 }
 
 /// What an error says, in one line: each level's text, and a failed system call by its errno,
 /// `ENOENT: No such file or directory`, which is the word to look up in a manual page.
 pub fn message(error: &Error) -> String {
-    let level = |cause: &(dyn std::error::Error + 'static)| {
-        let code = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
-        code.map_or_else(|| cause.to_string(), |code| Errno::from_raw(code).to_string())
-    };
     error.chain().map(level).collect::<Vec<_>>().join(": ")
+}
+
+/// The standard library and rustix know the errno too, but print only its meaning.
+fn level(cause: &(dyn std::error::Error + 'static)) -> String {
+    let code = match cause.downcast_ref::<rustix::io::Errno>() {
+        Some(errno) => Some(errno.raw_os_error()),
+        None => cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error),
+    };
+    code.map_or_else(|| cause.to_string(), |code| Errno::from_raw(code).to_string())
 }

@@ -2,16 +2,17 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{FromRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sched::setns;
-use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, fork, pipe};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, pipe, setgid, setgroups, setuid};
+use rustix::process::{self, PidfdFlags};
 
-use crate::{KINDS, Kind, Namespaces, inode, message};
+use crate::{Namespaces, inode, message, process_folder};
 
 // ANCHOR: join
 /// Enters the namespaces of a process. Those in which this process is already are left out:
@@ -23,28 +24,57 @@ use crate::{KINDS, Kind, Namespaces, inode, message};
 /// ESRCH if the process has gone, EPERM without CAP_SYS_ADMIN in the namespaces' owner,
 /// EINVAL for a user namespace in a process with threads.
 pub fn join(target: Pid, wanted: Namespaces) -> Result<()> {
-    let new = wanted.without(shared_with(target, wanted)?);
+    let new = foreign(target, wanted)?;
     if new.is_empty() {
         return Ok(());
     }
-    let process = pidfd_open(target).with_context(|| format!("cannot open process {target}"))?;
+    let process = open(target).with_context(|| format!("cannot open process {target}"))?;
     setns(process, new.flags()).with_context(|| {
         let names: Vec<_> = new.kinds().map(|kind| kind.name).collect();
         format!("cannot enter the namespaces ({}) of process {target}", names.join(", "))
     })
 }
 
-fn shared_with(target: Pid, wanted: Namespaces) -> Result<Namespaces> {
-    let theirs = PathBuf::from(format!("/proc/{target}"));
-    let mut shared = Namespaces::empty();
+/// A descriptor that stands for the process, whatever happens to its number (`man 2 pidfd_open`).
+fn open(target: Pid) -> Result<OwnedFd> {
+    let target = process::Pid::from_raw(target.as_raw()).context("ESRCH: process ids begin at 1")?;
+    Ok(process::pidfd_open(target, PidfdFlags::empty())?)
+}
+
+/// Those of the wanted namespaces that are not ours as well.
+fn foreign(target: Pid, wanted: Namespaces) -> Result<Namespaces> {
+    let theirs = process_folder(target)?;
+    let mut foreign = Namespaces::empty();
     for kind in wanted.kinds() {
-        if inode(&theirs, kind)? == inode(Path::new("/proc/self"), kind)? {
-            shared = shared | kind.flag;
+        if inode(&theirs, kind)? != inode(Path::new("/proc/self"), kind)? {
+            foreign = foreign | kind.flag;
         }
     }
-    Ok(shared)
+    Ok(foreign)
 }
 // ANCHOR_END: join
+
+/// Enters as [`join`] does. In another user namespace it also becomes root: who keeps an id that
+/// has no meaning there is nobody, and a nobody loses all capabilities at `exec`
+/// (`man 7 user_namespaces`).
+///
+/// # Errors
+/// Those of [`join`], and EPERM if the ids are refused.
+pub fn join_as_root(target: Pid, wanted: Namespaces) -> Result<()> {
+    if !foreign(target, wanted)?.contains(Namespaces::USER) {
+        return join(target, wanted);
+    }
+    // Root gives up its own groups here, since in there it may be forbidden; an ordinary user
+    // may not, and keeps rights that are its own anyway.
+    let _ = setgroups(&[]);
+    join(target, wanted)?;
+    let became = setgid(Gid::from_raw(0)).and_then(|()| setuid(Uid::from_raw(0)));
+    match became {
+        // There is no root inside: stay nobody, as those who live there are.
+        Err(Errno::EINVAL) => Ok(()),
+        other => other.context("cannot become root of the user namespace"),
+    }
+}
 
 /// What is asked inside other namespaces: a plain function, since it runs in a child.
 pub type Question = fn() -> Result<String>;
@@ -76,24 +106,11 @@ pub fn ask(target: Pid, namespaces: Namespaces, question: Question) -> Result<St
             let status = waitpid(child, None).context("cannot wait for the child")?;
             read.context("cannot read the answer")?;
             match status {
-                nix::sys::wait::WaitStatus::Exited(_, 0) => Ok(text),
-                _ => Err(anyhow::Error::msg(text)),
+                WaitStatus::Exited(_, 0) => Ok(text),
+                WaitStatus::Exited(..) => Err(anyhow::Error::msg(text)),
+                _ => bail!("the child that asked there was killed"),
             }
         }
-    }
-}
-
-/// All kinds that this kernel has: a file of /proc/self/ns for each.
-pub fn all_kinds() -> impl Iterator<Item = &'static Kind> {
-    KINDS.iter().filter(|kind| Path::new("/proc/self/ns").join(kind.name).exists())
-}
-
-#[expect(unsafe_code, reason = "nix has no pidfd_open")]
-fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {
-    // SAFETY: the call takes two integers and returns a new descriptor, which nobody else owns.
-    unsafe {
-        let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0))?;
-        Ok(OwnedFd::from_raw_fd(fd as i32))
     }
 }
 

@@ -5,6 +5,7 @@
 //! ([`unshare`]), how to see who lives in which ([`lsns`], [`observe`]), and how to enter those
 //! of somebody else ([`join`]).
 
+mod args;
 mod exec;
 mod join;
 pub mod lsns;
@@ -12,7 +13,9 @@ mod namespaces;
 pub mod observe;
 mod unshare;
 
+pub use args::{NamespaceArgs, parse};
 pub use exec::{exec, exit_code, message};
-pub use join::{Question, all_kinds, ask, join};
-pub use namespaces::{KINDS, Kind, NamespaceArgs, Namespaces, inode};
+pub use join::{Question, ask, join, join_as_root};
+pub use namespaces::{KINDS, Kind, Namespaces, all_kinds, inode, inode_for_children};
+pub(crate) use namespaces::{is_missing, process_folder};
 pub use unshare::{MapRootArgs, hint, run, unshare};

@@ -6,8 +6,9 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 use clap::Parser;
 use nix::unistd::Pid;
+use step01_unshare::observe::{Inodes, observe, observe_self};
 use step01_unshare::{
-    MapRootArgs, NamespaceArgs, Namespaces, all_kinds, exit_code, join, lsns, message, observe, run,
+    MapRootArgs, NamespaceArgs, Namespaces, all_kinds, exit_code, join_as_root, lsns, message, parse, run,
 };
 
 /// Leave the host's namespaces, look at them, enter those of others
@@ -83,7 +84,7 @@ impl Words {
 }
 
 fn main() -> ExitCode {
-    match main_or_error(Cli::parse()) {
+    match parse().and_then(main_or_error) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("step01: {}", message(&error));
@@ -95,9 +96,10 @@ fn main() -> ExitCode {
 fn main_or_error(cli: Cli) -> Result<u8> {
     match cli {
         Cli::Unshare(asked) => {
+            let outside = asked.observe.then(Inodes::here).transpose()?;
             asked.root.unshare(asked.namespaces.namespaces())?;
-            if asked.observe {
-                eprint!("{}", observe::observe_self()?);
+            if let Some(outside) = outside {
+                eprint!("{}", outside.beside_now()?);
             }
             run(&mut asked.command.command(), asked.fork)
         }
@@ -115,14 +117,14 @@ fn main_or_error(cli: Cli) -> Result<u8> {
                 false => asked.namespaces.namespaces(),
             };
             if wanted.is_empty() {
-                bail!("no namespace is named\nname some, such as --uts, or --all");
+                bail!("no namespace is named\nname some, such as --uts, or take --all");
             }
-            join(Pid::from_raw(asked.target), wanted)?;
+            join_as_root(Pid::from_raw(asked.target), wanted)?;
             // As with unshare: a pid namespace takes only children.
             run(&mut asked.command.command(), wanted.contains(Namespaces::PID))
         }
         Cli::Observe { pid } => {
-            print!("{}", pid.map_or_else(observe::observe_self, |pid| observe::observe(Pid::from_raw(pid)))?);
+            print!("{}", pid.map_or_else(observe_self, |pid| observe(Pid::from_raw(pid)))?);
             Ok(0)
         }
     }

@@ -1,17 +1,18 @@
 //! The eight kinds of namespace, as one table.
 
 use std::ops::BitOr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use anyhow::{Context, Result};
-use clap::Args;
+use anyhow::{Context, Error, Result, bail};
 use nix::sched::CloneFlags;
+use nix::unistd::Pid;
 
 // ANCHOR: kinds
 /// One kind of namespace: a resource of the kernel that a process can have for itself.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
-    /// Its name: `/proc/PID/ns/NAME`, and the option `--NAME` of `unshare` and `nsenter`.
+    /// Its name, as in /proc/PID/ns.
     pub name: &'static str,
     /// Its bit for `clone3`, `unshare` and `setns`.
     pub flag: Namespaces,
@@ -32,6 +33,11 @@ pub const KINDS: [Kind; 8] = [
     Kind { name: "time", flag: Namespaces::TIME, isolates: "boot and monotonic clocks" },
 ];
 // ANCHOR_END: kinds
+
+/// All kinds that this kernel has: each has a file in /proc/self/ns.
+pub fn all_kinds() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().filter(|kind| Path::new("/proc/self/ns").join(kind.name).exists())
+}
 
 /// A set of kinds of namespaces: the flags of `man 2 unshare`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -104,6 +110,7 @@ impl FromIterator<Namespaces> for Namespaces {
     }
 }
 
+// ANCHOR: inode
 /// The inode number of a namespace, which is its identity: two processes are in the same
 /// namespace if and only if these numbers agree. `process` is a folder such as
 /// `/proc/self` or `/proc/1`.
@@ -111,47 +118,48 @@ impl FromIterator<Namespaces> for Namespaces {
 /// # Errors
 /// ENOENT if the process has gone, EACCES if it is somebody else's.
 pub fn inode(process: &Path, kind: &Kind) -> Result<u64> {
-    let link = process.join("ns").join(kind.name);
-    let target = std::fs::read_link(&link).with_context(|| format!("cannot read {}", link.display()))?;
+    inode_of_link(&process.join("ns").join(kind.name))
+}
+
+/// As [`inode`], for the namespace in which the next children of a process will be born: a new
+/// pid or time namespace takes only those (`man 7 namespaces`).
+///
+/// # Errors
+/// Those of [`inode`]; ENOENT also if the kind makes no such difference, and for a pid namespace
+/// that has no process yet.
+pub fn inode_for_children(process: &Path, kind: &Kind) -> Result<u64> {
+    inode_of_link(&process.join("ns").join(format!("{}_for_children", kind.name)))
+}
+
+fn inode_of_link(link: &Path) -> Result<u64> {
+    let target = fs::read_link(link).map_err(|error| unreadable(link, error))?;
     // The link reads like `uts:[4026531838]`.
     let target = target.to_string_lossy();
     let digits = target.trim_end_matches(']').rsplit('[').next().unwrap_or_default();
     digits.parse().with_context(|| format!("{} reads {target}, which has no number", link.display()))
 }
+// ANCHOR_END: inode
 
-/// The options of `unshare` and `nsenter` that name namespaces.
-#[derive(Debug, Args)]
-pub struct NamespaceArgs {
-    /// User and group ids, capabilities
-    #[arg(short = 'U', long)]
-    pub user: bool,
-    /// Mount points
-    #[arg(short, long)]
-    pub mount: bool,
-    /// Host name and domain name
-    #[arg(short, long)]
-    pub uts: bool,
-    /// System V IPC and POSIX message queues
-    #[arg(short, long)]
-    pub ipc: bool,
-    /// Network devices, addresses, ports
-    #[arg(short, long)]
-    pub net: bool,
-    /// Process ids
-    #[arg(short, long)]
-    pub pid: bool,
-    /// The root of the cgroup tree
-    #[arg(short = 'C', long)]
-    pub cgroup: bool,
-    /// Boot and monotonic clocks
-    #[arg(short = 'T', long)]
-    pub time: bool,
+fn unreadable(link: &Path, error: io::Error) -> Error {
+    let text = format!("cannot read {}", link.display());
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Error::msg(format!(
+            "{text}: EACCES: Permission denied\nonly its owner and root may look, and nobody out of a user namespace"
+        )),
+        _ => Error::new(error).context(text),
+    }
 }
 
-impl NamespaceArgs {
-    /// The set that these options name.
-    pub fn namespaces(&self) -> Namespaces {
-        let asked = [self.user, self.mount, self.uts, self.ipc, self.net, self.pid, self.cgroup, self.time];
-        KINDS.iter().zip(asked).filter(|(_, asked)| *asked).map(|(kind, _)| kind.flag).collect()
+/// The folder of a process in /proc.
+pub(crate) fn process_folder(process: Pid) -> Result<PathBuf> {
+    let folder = PathBuf::from(format!("/proc/{process}"));
+    match folder.exists() {
+        true => Ok(folder),
+        false => bail!("there is no process {process}"),
     }
+}
+
+/// Whether an error is about a file that is not there.
+pub(crate) fn is_missing(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

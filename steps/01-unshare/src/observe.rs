@@ -1,14 +1,15 @@
-//! Observing: the namespaces of a process beside our own, and what each changes for the eye.
+//! Observing: the namespaces of a process beside others, and what each changes for the eye.
 //!
 //! What a process says about its own isolation proves little. This table is drawn from outside.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::unistd::{Pid, gethostname};
 
-use crate::{KINDS, Kind, Namespaces, ask, inode, message};
+use crate::{Kind, Namespaces, Question, all_kinds, ask, inode, inode_for_children};
+use crate::{is_missing, message, process_folder};
 
 // ANCHOR: observe
 /// Draws the table for the process `target`, beside the process that calls.
@@ -16,41 +17,46 @@ use crate::{KINDS, Kind, Namespaces, ask, inode, message};
 /// # Errors
 /// No such process, or one whose namespaces the kernel does not let us read.
 pub fn observe(target: Pid) -> Result<String> {
-    let theirs = PathBuf::from(format!("/proc/{target}"));
-    if !theirs.exists() {
-        bail!("there is no process {target}");
+    table(&Inodes::here()?, &process_folder(target)?, Some(target))
+}
+
+/// The namespaces of one process at one moment: the inode number of each kind.
+#[derive(Debug)]
+pub struct Inodes(Vec<(&'static Kind, u64)>);
+
+impl Inodes {
+    /// Those of this process, now: for a step that leaves them, and has nobody outside who
+    /// could look.
+    ///
+    /// # Errors
+    /// /proc cannot be read.
+    pub fn here() -> Result<Self> {
+        Self::of(Path::new("/proc/self"))
     }
-    table(Path::new("/proc/self"), &theirs, |kind, is_new| match is_new {
-        true => seen_inside(kind, target, &theirs),
-        false => String::new(),
-    })
+
+    /// Draws the table for this process as it is later, beside what it was.
+    ///
+    /// # Errors
+    /// /proc cannot be read.
+    pub fn beside_now(&self) -> Result<String> {
+        table(self, Path::new("/proc/self"), None)
+    }
+
+    fn of(process: &Path) -> Result<Self> {
+        let inodes = all_kinds().map(|kind| Ok((kind, inode(process, kind)?)));
+        inodes.collect::<Result<_>>().map(Self)
+    }
 }
 
-/// Draws the table for this process itself, beside its parent: for the steps that leave the
-/// host's namespaces themselves, and so have nobody outside who could look.
-///
-/// # Errors
-/// /proc cannot be read.
-pub fn observe_self() -> Result<String> {
-    let parent = PathBuf::from(format!("/proc/{}", nix::unistd::getppid()));
-    table(&parent, Path::new("/proc/self"), |kind, is_new| match (kind.flag, is_new) {
-        (Namespaces::UTS, true) => host_name().unwrap_or_default(),
-        _ => String::new(),
-    })
-}
-
-fn table(ours: &Path, theirs: &Path, seen: impl Fn(&Kind, bool) -> String) -> Result<String> {
+fn table(outside: &Inodes, process: &Path, target: Option<Pid>) -> Result<String> {
     let mut text = format!("{:<9} {:>10}  {:>10}\n", "namespace", "outside", "inside");
-    for kind in &KINDS {
-        let (outside, inside) = match (inode(ours, kind), inode(theirs, kind)) {
-            (Ok(outside), Ok(inside)) => (outside, inside),
-            // A kernel without this kind has no such file for anybody.
-            (Err(_), _) if !ours.join("ns").join(kind.name).exists() => continue,
-            (Err(error), _) | (_, Err(error)) => return Err(error),
+    for ((kind, outside), (_, inside)) in outside.0.iter().zip(Inodes::of(process)?.0) {
+        let (inside, word, seen) = match childrens(process, kind, inside) {
+            _ if inside != *outside => (inside.to_string(), "new", seen_inside(kind, process, target)),
+            Some(childrens) => (childrens, "new", "for its children only".to_owned()),
+            None => (inside.to_string(), "shared", String::new()),
         };
-        let is_new = inside != outside;
-        let word = if is_new { "new   " } else { "shared" };
-        let line = format!("{:<9} {outside:>10}  {inside:>10}  {word}  {}", kind.name, seen(kind, is_new));
+        let line = format!("{:<9} {outside:>10}  {inside:>10}  {word:<6}  {seen}", kind.name);
         text += line.trim_end();
         text.push('\n');
     }
@@ -58,24 +64,45 @@ fn table(ours: &Path, theirs: &Path, seen: impl Fn(&Kind, bool) -> String) -> Re
 }
 // ANCHOR_END: observe
 
+/// The namespace in which the children of a process will be born, if it is not its own.
+fn childrens(process: &Path, kind: &Kind, own: u64) -> Option<String> {
+    match inode_for_children(process, kind) {
+        Ok(inode) => (inode != own).then(|| inode.to_string()),
+        // A pid namespace can be seen only from its first process on.
+        Err(error) => (kind.flag == Namespaces::PID && is_missing(&error)).then(|| "-".to_owned()),
+    }
+}
+
+/// Draws the table for this process, beside its parent.
+///
+/// # Errors
+/// The parent is outside of our user or pid namespace, and so out of sight.
+pub fn observe_self() -> Result<String> {
+    let status = read(Path::new("/proc/self"), "status")?;
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap_or("0").trim();
+    Inodes::of(&Path::new("/proc").join(parent))?.beside_now()
+}
+
 /// What a new namespace of this kind changes, as far as it can be seen from outside.
-fn seen_inside(kind: &Kind, target: Pid, theirs: &Path) -> String {
+fn seen_inside(kind: &Kind, process: &Path, target: Option<Pid>) -> String {
+    let ask = |question: Question| target.map_or_else(question, |pid| ask(pid, kind.flag, question));
     let seen = match kind.flag {
-        Namespaces::USER => id_map(theirs),
-        Namespaces::MOUNT => mounts(theirs),
-        Namespaces::UTS => ask(target, Namespaces::UTS, host_name).map(|name| format!("host name {name}")),
-        Namespaces::IPC => ask(target, Namespaces::IPC, queues),
-        Namespaces::NET => links(theirs),
-        Namespaces::PID => process_ids(theirs),
-        Namespaces::CGROUP => read(theirs, "cgroup").map(|_| "its own root".to_owned()),
-        _ => clocks(theirs),
+        Namespaces::USER => id_map(process),
+        Namespaces::MOUNT => mounts(process),
+        Namespaces::UTS => ask(host_name),
+        Namespaces::IPC => ask(queues),
+        Namespaces::NET => links(process),
+        Namespaces::PID => process_ids(process),
+        Namespaces::CGROUP => Ok("its own root".to_owned()),
+        _ => clocks(process),
     };
     // A row whose detail cannot be read is still a row: the inode numbers are the proof.
     seen.unwrap_or_else(|error| format!("({})", message(&error)))
 }
 
 fn host_name() -> Result<String> {
-    Ok(gethostname().context("cannot read the host name")?.to_string_lossy().into_owned())
+    let name = gethostname().context("cannot read the host name")?;
+    Ok(format!("host name {}", name.to_string_lossy()))
 }
 
 fn queues() -> Result<String> {

@@ -1,13 +1,14 @@
 //! Leaving: `unshare` gives the calling process new namespaces in place of its old ones.
 
 use std::fs;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use clap::Args;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getegid, geteuid};
 
 use crate::{Namespaces, exec};
@@ -68,7 +69,10 @@ impl MapRootArgs {
 // ANCHOR_END: map_root
 
 fn write(file: &str, text: &str) -> Result<()> {
-    fs::write(file, text).with_context(|| format!("cannot write `{text}` to {file}"))
+    fs::write(file, text).map_err(|error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+        refused(format!("cannot write `{text}` to {file}: {errno}"), Namespaces::USER, errno)
+    })
 }
 
 // ANCHOR: run
@@ -81,20 +85,36 @@ pub fn run(command: &mut Command, fork: bool) -> Result<u8> {
     if !fork {
         return Err(exec(command));
     }
+    // ^C at the terminal is meant for the command, which may live on: so this process does too.
+    let ignored: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    ignored.thread_block().context("cannot block signals")?;
+    never_vfork(command);
     let status = command.status().map_err(|error| exec::explain(command, error))?;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     Ok(code.unwrap_or(1) as u8)
 }
 // ANCHOR_END: run
 
+/// The standard library starts a child by `vfork` where it can. The child then shares our memory,
+/// and memory is in one time namespace only: kernels before 6.2 refuse it after
+/// `unshare(CLONE_NEWTIME)`. For a child that has a closure to run it uses `fork`.
+#[expect(unsafe_code, reason = "the standard library has no other switch for this")]
+fn never_vfork(command: &mut Command) {
+    // SAFETY: a closure that does nothing does nothing wrong between fork and exec.
+    unsafe { command.pre_exec(|| Ok(())) };
+}
+
 /// An error of `unshare`, with the way out where one is known.
-fn explain(namespaces: Namespaces, errno: Errno) -> anyhow::Error {
+fn explain(namespaces: Namespaces, errno: Errno) -> Error {
     let names: Vec<_> = namespaces.kinds().map(|kind| kind.name).collect();
-    let mut text = format!("cannot unshare {}: {errno}", names.join(", "));
-    if let Some(hint) = hint(namespaces, errno) {
-        text = format!("{text}\n{hint}");
+    refused(format!("cannot unshare {}: {errno}", names.join(", ")), namespaces, errno)
+}
+
+fn refused(text: String, namespaces: Namespaces, errno: Errno) -> Error {
+    match hint(namespaces, errno) {
+        Some(hint) => Error::msg(format!("{text}\n{hint}")),
+        None => Error::msg(text),
     }
-    anyhow::Error::msg(text)
 }
 
 /// The way out of a refused `unshare` or `clone3`, where the cause can be probed.

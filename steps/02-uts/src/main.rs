@@ -5,7 +5,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 use clap::Parser;
-use step01_unshare::{MapRootArgs, exec, exit_code, message, observe};
+use step01_unshare::observe::Inodes;
+use step01_unshare::{MapRootArgs, exec, exit_code, message, parse};
 use step02_uts::Uts;
 
 /// Run a command with a host name and with message queues of its own
@@ -25,7 +26,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match parse().and_then(run) {
         Ok(never) => never,
         Err(error) => {
             eprintln!("step02: {}", message(&error));
@@ -36,10 +37,11 @@ fn main() -> ExitCode {
 
 // ANCHOR: run
 fn run(cli: Cli) -> Result<ExitCode> {
+    let outside = cli.observe.then(Inodes::here).transpose()?;
     cli.root.unshare(step02_uts::namespaces())?;
     cli.uts.set_names()?;
-    if cli.observe {
-        eprint!("{}", observe::observe_self()?);
+    if let Some(outside) = outside {
+        eprint!("{}", outside.beside_now()?);
     }
     Err(exec(Command::new(&cli.command[0]).args(&cli.command[1..])))
 }
