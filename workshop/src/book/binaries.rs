@@ -25,7 +25,10 @@ pub fn needed<'a>(root: &Path, events: impl Iterator<Item = &'a Event>) -> Resul
             if let Some(number) = number {
                 let folder = workspace::step(root, number)
                     .with_context(|| format!("line {} runs {word}", event.line))?;
-                packages.extend(folder.file_name().and_then(|name| name.to_str()).map(str::to_owned));
+                // The folder 04-mount holds the package step04-mount.
+                packages.extend(
+                    folder.file_name().and_then(|name| name.to_str()).map(|name| format!("step{name}")),
+                );
             } else if word == "coracle" {
                 packages.insert(word.to_owned());
             }

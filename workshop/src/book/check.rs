@@ -81,7 +81,8 @@ fn run_page(args: &BookArgs, reading: &Reading, binaries: &Path) -> Result<bool>
     for line in &script.not_run {
         println!("{}", Problem::new(&page.file, *line, "not run: this session needs root"));
     }
-    let edits: Vec<&Edit> = reading.edits.iter().chain(&outcome.edits).collect();
+    let mut edits: Vec<&Edit> = reading.edits.iter().chain(&outcome.edits).collect();
+    edits.sort_by_key(|edit| edit.line);
     if !edits.is_empty() {
         let text = fix::apply(page, &edits);
         std::fs::write(&page.file, text).with_context(|| format!("cannot write {}", page.file.display()))?;

@@ -23,12 +23,11 @@ pub fn unprintable(lines: &[String], after_command: bool) -> Option<String> {
         .then(|| "starts like a continued command, with `>`".into())
 }
 
-/// The page's text with the edits made.
+/// The page's text with the edits made, which are sorted by line.
 pub fn apply(page: &Page, edits: &[&Edit]) -> String {
     let mut lines = page.lines.clone();
-    let mut sorted = edits.to_vec();
-    sorted.sort_by_key(|edit| std::cmp::Reverse(edit.line));
-    for edit in sorted {
+    // From the end on, so that the lines before keep their numbers.
+    for edit in edits.iter().rev() {
         let indent = page
             .blocks
             .iter()

@@ -25,9 +25,21 @@ pub fn quoted(text: &str) -> String {
     if last.is_empty() { String::new() } else { format!("; it printed: {}", last.join(" / ")) }
 }
 
-/// A carriage return starts the line anew, as progress bars do; spaces at the end are not seen.
+/// A carriage return starts the line anew, as progress bars do; tabs are the spaces that they look like, and spaces
+/// at the end are not seen.
 fn seen(line: &str) -> String {
-    line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default().trim_end().to_owned()
+    let line = line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+    let mut spread = String::new();
+    let mut column = 0;
+    for character in line.chars() {
+        let width = if character == '\t' { 8 - column % 8 } else { 1 };
+        column += width;
+        match character {
+            '\t' => spread.extend(std::iter::repeat_n(' ', width)),
+            _ => spread.push(character),
+        }
+    }
+    spread.trim_end().to_owned()
 }
 
 /// Takes out control sequences (ECMA-48: `ESC [ … letter`, `ESC ] … BEL`) and bells.
