@@ -26,10 +26,10 @@ pub struct Running {
 
 /// Something that the host serves while it waits, in the same loop: a terminal, a log.
 pub trait Serve {
-    /// The descriptors that it waits for.
-    fn descriptors(&self) -> Vec<BorrowedFd<'_>>;
+    /// The descriptors that it waits for, and what for: to be read, to be written.
+    fn descriptors(&self) -> Vec<(BorrowedFd<'_>, PollFlags)>;
 
-    /// Some of them can be read, or have been closed.
+    /// Some of them are ready, or have been closed.
     ///
     /// # Errors
     /// Any error ends the waiting, and with it the container.
@@ -60,8 +60,9 @@ impl Running {
     pub fn wait_and_serve(&mut self, mut served: Option<&mut dyn Serve>) -> Result<u8> {
         loop {
             let others = served.as_ref().map_or_else(Vec::new, |served| served.descriptors());
-            let all = [self.child.pidfd.as_fd(), self.signals.as_fd()].into_iter().chain(others);
-            let mut ready: Vec<_> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+            let ours = [self.child.pidfd.as_fd(), self.signals.as_fd()].map(|fd| (fd, PollFlags::POLLIN));
+            let all = ours.into_iter().chain(others);
+            let mut ready: Vec<_> = all.map(|(fd, what_for)| PollFd::new(fd, what_for)).collect();
             match poll(&mut ready, PollTimeout::NONE) {
                 Err(Errno::EINTR) => continue,
                 other => other.context("cannot wait for the container")?,
