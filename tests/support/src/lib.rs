@@ -31,6 +31,9 @@ pub use outside::{
 mod programs;
 pub use programs::{Background, binary, busybox_root, command, program};
 
+mod alone;
+pub use alone::alone;
+
 mod snapshot;
 pub use snapshot::Host;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{env, fs, process};
 
 use nix::unistd::{Pid, getegid, geteuid, getpid};
-use support::{Background, Host, Role, command, not_run, program, wait_until};
+use support::{Background, Host, NotApplicable, Role, command, not_applicable, not_run, program, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -99,4 +99,25 @@ fn busybox_root_has_a_shell() {
         return not_run("busybox is missing: apt-get install busybox-static");
     }
     assert_eq!(shell.unwrap(), Path::new("busybox"));
+}
+
+#[test]
+fn a_test_alone_has_a_host_of_its_own() {
+    if !support::alone() {
+        return;
+    }
+    if Role::here() == Role::User {
+        return not_applicable(NotApplicable::NeedsRoot);
+    }
+    let all = support::processes().into_iter().map(|(pid, _)| pid);
+    let ours: Vec<Pid> = all.filter(|pid| pid.as_raw() != 1).collect();
+    assert_eq!(ours, [], "process 1 is this test");
+    let before = Host::snapshot(&[]);
+    let link = command("ip").args(["link", "add", "one", "type", "bridge"]).status().unwrap();
+    let mount = command("mount").args(["-t", "tmpfs", "one", "/mnt"]).status().unwrap();
+    assert!(link.success() && mount.success());
+    let lines = before.difference(&Host::snapshot(&[]));
+    assert!(lines.iter().any(|line| line.starts_with("+ mount /mnt tmpfs")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("+ link") && line.contains(" one:")), "{lines:?}");
+    assert!(before.wait_until_same(Duration::from_millis(100)).is_err());
 }

@@ -1,0 +1,56 @@
+//! A test that judges the whole host needs a host that nobody else changes meanwhile.
+
+use std::env;
+use std::io::Write;
+use std::process::Command;
+use std::thread;
+
+use crate::{Role, not_run, program};
+
+/// Runs the calling test once more, in a process of its own with no other test beside it, and tells
+/// whether this is that inner run: `if !alone() { return; }` stands at the top of such a test.
+///
+/// Where we are root, of the host or of a user namespace, the inner run has its own mounts, network,
+/// processes, names and System V ipc, so that snapshots of the host see nothing but what the test does;
+/// and all its mounts are shared, as systemd leaves them, or a leak of mounts could not be seen.
+///
+/// # Panics
+/// If the inner run fails.
+pub fn alone() -> bool {
+    if env::var_os("CORACLE_ALONE").is_some() {
+        return true;
+    }
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    let Some(mut command) = inner() else {
+        not_run("unshare is missing: apt-get install util-linux");
+        return false;
+    };
+    // With a single thread the harness would run the test in its main thread, which has no name.
+    let output =
+        command.args(["--exact", &test, "--nocapture", "--test-threads=2"]).env("CORACLE_ALONE", "yes");
+    let output = output.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+        "{}\n{}\n{said}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout)
+    );
+    for line in said.lines().filter(|line| line.starts_with("NOT ")) {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+    false
+}
+
+fn inner() -> Option<Command> {
+    let tests = env::current_exe().ok()?;
+    if Role::here() == Role::User {
+        return Some(Command::new(tests));
+    }
+    let mut unshare = Command::new(program("unshare")?);
+    unshare.args(["--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    // Private first, and by unshare itself: what is made shared then is shared with us alone.
+    unshare.args(["--propagation", "private", "sh", "-ec"]);
+    unshare.arg("mount --make-rshared /; ip link set lo up; exec \"$@\"").arg("sh").arg(tests);
+    Some(unshare)
+}
