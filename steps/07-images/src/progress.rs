@@ -1,1 +1,87 @@
-//! Progress: a line or a bar for each layer.
+//! Progress: what a pull says while it works, in Docker's words.
+//!
+//! A terminal gets a bar for each layer. Anything else (a file, a pipe, CI) gets a line for each change, since there
+//! nothing can be overwritten. All of it goes to stderr.
+
+use std::io::{IsTerminal, stderr};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::manifest::Descriptor;
+use crate::text::tell;
+
+/// Where a pull's words go.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    quiet: bool,
+    /// No thread redraws them: a bar moves when bytes come.
+    bars: Option<MultiProgress>,
+}
+
+/// The words of one layer.
+#[derive(Clone, Debug)]
+pub struct LayerProgress {
+    progress: Progress,
+    name: String,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// `quiet`: nothing is said at all.
+    pub fn new(quiet: bool) -> Self {
+        let bars = (!quiet && stderr().is_terminal()).then(MultiProgress::new);
+        Self { quiet, bars }
+    }
+
+    /// Says a line that stays.
+    pub fn say(&self, line: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| tell(line)),
+            None if self.quiet => {}
+            None => tell(line),
+        }
+    }
+
+    /// Begins to tell about a layer.
+    pub fn layer(&self, blob: &Descriptor) -> LayerProgress {
+        // Docker names a layer by the first twelve digits.
+        let name = blob.digest.hex()[..12].to_owned();
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::new(blob.size).with_prefix(name.clone()));
+            bar.with_style(style("{prefix}: {msg:16} [{bar:30}] {bytes}/{total_bytes}"))
+        });
+        LayerProgress { progress: self.clone(), name, bar }
+    }
+}
+
+impl LayerProgress {
+    /// What is being done: `Pulling fs layer`, `Download complete`.
+    pub fn state(&self, state: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(state.to_owned()),
+            None => self.progress.say(&format!("{}: {state}", self.name)),
+        }
+    }
+
+    /// How many bytes are here.
+    pub fn bytes(&self, count: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(count);
+        }
+    }
+
+    /// The last word: `Pull complete`, `Already exists`.
+    pub fn end(&self, state: &str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_style(style("{prefix}: {msg}"));
+                bar.finish_with_message(state.to_owned());
+            }
+            None => self.state(state),
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

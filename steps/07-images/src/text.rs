@@ -1,5 +1,8 @@
 //! Text of strangers: what may be printed of it.
 
+use std::fmt::Display;
+use std::io::Write;
+
 /// The longest piece of foreign text in a message, in characters.
 const LONGEST: usize = 200;
 
@@ -22,6 +25,11 @@ pub fn printable(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// A line for the user, on stderr. That nobody reads it, as after `2>&1 | head -1`, is no error.
+pub fn tell(line: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 #[cfg(test)]

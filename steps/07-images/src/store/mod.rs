@@ -31,6 +31,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
 pub use blobs::Incoming;
+pub use collect::remove_tree;
 pub use writer::Writer;
 
 use crate::digest::Digest;
@@ -183,15 +184,22 @@ impl Store {
     }
 
     fn lock(&self, name: &str, kind: FlockArg) -> Result<Lock> {
+        loop {
+            if let Some(lock) = self.try_lock(name, kind)? {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// `None` if somebody else has it, or a signal came.
+    fn try_lock(&self, name: &str, kind: FlockArg) -> Result<Option<Lock>> {
         let path = self.root.join(name);
         let cannot = || format!("cannot lock {}", path.display());
-        let mut file = File::open(&path).with_context(cannot)?;
-        loop {
-            match Flock::lock(file, kind) {
-                Ok(lock) => return Ok(Lock(lock)),
-                Err((again, nix::Error::EINTR)) => file = again,
-                Err((_, errno)) => return Err(errno).with_context(cannot),
-            }
+        let file = File::open(&path).with_context(cannot)?;
+        match Flock::lock(file, kind) {
+            Ok(lock) => Ok(Some(Lock(lock))),
+            Err((_, nix::Error::EINTR | nix::Error::EWOULDBLOCK)) => Ok(None),
+            Err((_, errno)) => Err(errno).with_context(cannot),
         }
     }
 }

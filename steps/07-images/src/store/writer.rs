@@ -13,6 +13,7 @@ use super::{Incoming, Lock, Store};
 use crate::digest::HashingReader;
 use crate::manifest::Descriptor;
 use crate::names::Reference;
+use crate::text::tell;
 
 /// The store, held for writing.
 #[derive(Debug)]
@@ -32,7 +33,13 @@ impl Deref for Writer {
 
 impl Writer {
     pub(super) fn new(store: Store) -> Result<Self> {
-        let lock = store.lock("tmp", FlockArg::LockExclusive)?;
+        let lock = match store.try_lock("tmp", FlockArg::LockExclusiveNonblock)? {
+            Some(lock) => lock,
+            None => {
+                tell("waiting for another command that writes into the image store");
+                store.lock("tmp", FlockArg::LockExclusive)?
+            }
+        };
         // Only a writer leaves something there, and there is no other: this was left by the dead.
         let leftovers = store.root.join("tmp");
         for left in fs::read_dir(&leftovers).context("cannot read tmp of the store")? {
@@ -40,6 +47,22 @@ impl Writer {
             remove_tree(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
         Ok(Self { store, lock })
+    }
+
+    /// Whether a blob is here with the right content; if its content is wrong, it is removed.
+    pub fn has_verified_blob(&self, blob: &Descriptor) -> Result<bool> {
+        if !self.has_blob(blob) {
+            return Ok(false);
+        }
+        let mut content = HashingReader::new(self.open_blob(&blob.digest)?);
+        let read = std::io::copy(&mut content, &mut std::io::sink());
+        if read.is_ok() && content.digest() == blob.digest {
+            return Ok(true);
+        }
+        let path = self.blob(&blob.digest);
+        fs::remove_file(&path)
+            .with_context(|| format!("cannot remove {}, which is damaged", path.display()))?;
+        Ok(false)
     }
 
     /// Begins a blob whose digest and size are known.

@@ -1,1 +1,0 @@
-//! Passwords from Docker's own file.

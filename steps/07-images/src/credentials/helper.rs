@@ -1,0 +1,92 @@
+//! Helpers: programs that keep passwords.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use serde::Deserialize;
+
+use super::Login;
+use crate::text::printable;
+
+/// A helper may ask its user to unlock something, but not for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The longest answer, in bytes.
+const LONGEST: usize = 1 << 20;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    username: String,
+    secret: String,
+}
+
+/// Asks `docker-credential-NAME get`: the server on its standard input, JSON or an error text on its standard output.
+pub(super) fn ask(name: &str, server: &str) -> Result<Option<Login>> {
+    let is_word = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    ensure!(
+        !name.is_empty() && name.bytes().all(is_word),
+        "invalid name of a credential helper: \"{}\"",
+        printable(name)
+    );
+    let program = format!("docker-credential-{name}");
+    let mut command = Command::new(&program);
+    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Err(error).with_context(|| format!("cannot run {program}")),
+    };
+    let answer = converse(&mut child, server);
+    if answer.is_err() {
+        // It is our child, and its answer is of no use any more: if it ended by itself, so much the better.
+        let _ = child.kill();
+    }
+    let status = child.wait().with_context(|| format!("cannot wait for {program}"))?;
+    let answer = answer.with_context(|| program.clone())?;
+    if !status.success() {
+        let message = String::from_utf8_lossy(&answer);
+        // This sentence is part of the protocol.
+        if message.trim().starts_with("credentials not found") {
+            return Ok(None);
+        }
+        bail!("{program}: {} ({status})", printable(message.trim()));
+    }
+    // What came may be half a password: nothing of it is shown.
+    let Ok(Answer { username, secret }) = serde_json::from_slice(&answer) else {
+        bail!("{program}: its answer cannot be understood");
+    };
+    ensure!(username != "<token>", "{program}: identity tokens are not supported");
+    Ok(Some(Login { user: username, password: secret }))
+}
+
+fn converse(child: &mut Child, server: &str) -> Result<Vec<u8>> {
+    if let Some(mut stdin) = child.stdin.take() {
+        match stdin.write_all(server.as_bytes()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let mut stdout = child.stdout.take().context("no standard output")?;
+    let end = Instant::now() + PATIENCE;
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        let ready = nix::poll::poll(&mut [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)], timeout);
+        match ready {
+            Err(nix::Error::EINTR) => continue,
+            Err(errno) => return Err(errno.into()),
+            Ok(0) => bail!("no answer within {} seconds", PATIENCE.as_secs()),
+            Ok(_) => {}
+        }
+        match stdout.read(&mut piece)? {
+            0 => return Ok(answer),
+            count => answer.extend_from_slice(&piece[..count]),
+        }
+        ensure!(answer.len() <= LONGEST, "its answer is too long");
+    }
+}

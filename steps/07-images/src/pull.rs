@@ -1,1 +1,0 @@
-//! Pull: from a reference to layers on disk.

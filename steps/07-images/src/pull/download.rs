@@ -1,0 +1,106 @@
+//! Many layers at once down, one after the other unpacked.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+use super::unpack::Unpacking;
+use crate::digest::Digest;
+use crate::manifest::{Image, Layer};
+use crate::progress::{LayerProgress, Progress};
+use crate::registry::Registry;
+use crate::store::Writer;
+
+/// Docker's number: more connections do not make a line wider.
+const AT_ONCE: usize = 3;
+
+/// A layer with its words.
+struct Item<'a> {
+    layer: &'a Layer,
+    progress: LayerProgress,
+}
+
+/// While later layers are still on their way, earlier ones are unpacked: the order of unpacking is fixed, that of
+/// arriving is not.
+pub(super) fn download_and_unpack(
+    writer: &Writer,
+    registry: &Registry,
+    image: &Image,
+    progress: &Progress,
+) -> Result<()> {
+    let items: Vec<Item> =
+        image.layers.iter().map(|layer| Item { layer, progress: progress.layer(&layer.blob) }).collect();
+    let mut seen = HashSet::new();
+    let queue: Vec<&Item> = items.iter().filter(|item| seen.insert(item.layer.blob.digest)).collect();
+    let queue = Mutex::new(queue.into_iter());
+    let stop = AtomicBool::new(false);
+    let (sender, arrivals) = channel();
+
+    // ANCHOR: threads
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(items.len()) {
+            let sender = sender.clone();
+            scope.spawn(|| {
+                let sender = sender;
+                while let Some(item) = next(&queue) {
+                    let result = download(writer, registry, item, &stop);
+                    if sender.send(result.map(|()| item.layer.blob.digest)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        // Only the threads hold one now: when they are gone, so is the channel.
+        drop(sender);
+        let mut here: HashSet<Digest> = HashSet::new();
+        let mut unpack_all = || -> Result<()> {
+            let mut unpacking = Unpacking::new(writer);
+            for item in &items {
+                while !here.contains(&item.layer.blob.digest) {
+                    here.insert(arrivals.recv().context("the download ended too early")??);
+                }
+                for omission in unpacking.layer(item.layer)? {
+                    progress.say(&omission);
+                }
+                item.progress.end("Pull complete");
+            }
+            unpacking.finish()
+        };
+        let outcome = unpack_all();
+        stop.store(true, Ordering::Relaxed);
+        outcome
+    })
+    // ANCHOR_END: threads
+}
+
+fn next<'a>(queue: &Mutex<std::vec::IntoIter<&'a Item<'a>>>) -> Option<&'a Item<'a>> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).next()
+}
+
+fn download(writer: &Writer, registry: &Registry, item: &Item, stop: &AtomicBool) -> Result<()> {
+    let blob = &item.layer.blob;
+    let go_on = |count| {
+        item.progress.bytes(count);
+        if stop.load(Ordering::Relaxed) {
+            bail!("another layer failed");
+        }
+        Ok(())
+    };
+    go_on(0)?;
+    // What is unpacked was verified; what is not will be read again, so it had better be right.
+    let is_unpacked = writer.layer(&item.layer.chain_id).is_dir();
+    if is_unpacked && writer.has_blob(blob) || writer.has_verified_blob(blob)? {
+        item.progress.state("Already exists");
+        return Ok(());
+    }
+    item.progress.state("Pulling fs layer");
+    let mut incoming = writer.incoming(blob)?;
+    registry.blob(blob, &mut incoming, &go_on)?;
+    incoming.keep()?;
+    item.progress.state("Download complete");
+    Ok(())
+}

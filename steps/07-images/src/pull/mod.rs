@@ -1,0 +1,128 @@
+//! Pull: from a reference to layers on disk.
+//!
+//! What is named by a digest may come from anybody: it is verified. What is not, a tag, is the registry's word.
+//! The name is written as the last act, so that a pull that broke off left no image behind.
+
+mod download;
+mod unpack;
+
+use anyhow::{Context, Result, bail, ensure};
+
+pub use unpack::unpack_image;
+
+use crate::digest::Digest;
+use crate::manifest::{self, Descriptor, Document, Image, LARGEST_DOCUMENT, Manifest, Platform};
+use crate::names::{Reference, Version};
+use crate::progress::Progress;
+use crate::registry::{self, Fetched, Registry};
+use crate::store::{Store, Writer};
+
+/// An index may name an index, but not for ever.
+const DEEPEST_INDEX: usize = 4;
+
+/// How to pull.
+#[derive(Clone, Debug, Default)]
+pub struct PullOptions {
+    /// For whom; `None` is this machine.
+    pub platform: Option<Platform>,
+    /// Say nothing.
+    pub quiet: bool,
+    /// How to ask the registry.
+    pub registry: registry::Options,
+}
+
+/// Gets an image, unpacks its layers and names it in the store. What is here already is not fetched again.
+///
+/// Starts threads: run it in a process that clones no container. The process must be root, or root of a user
+/// namespace that has the ids of the image's files.
+// ANCHOR: pull
+pub fn pull(store: &Store, reference: &Reference, options: &PullOptions) -> Result<Image> {
+    let progress = Progress::new(options.quiet);
+    let registry = Registry::connect(reference, &options.registry)?;
+    progress.say(&greeting(reference));
+
+    let first = registry.manifest(&reference.version)?;
+    let told = first.digest;
+    let wanted = options.platform.clone().unwrap_or_else(Platform::of_this_machine);
+    let (fetched, manifest) = choose(&registry, first, &wanted)?;
+
+    let writer = store.writer()?;
+    let descriptor = add_manifest(&writer, &fetched)?;
+    let image = add_config(&writer, &registry, &fetched, &manifest)?;
+    if options.platform.is_some() {
+        ensure!(
+            image.platform.fits(&wanted).is_some(),
+            "no matching manifest for {wanted}: the image is for {}",
+            image.platform
+        );
+    }
+    let before = store.find_reference(reference)?.map(|image| image.digest);
+    download::download_and_unpack(&writer, &registry, &image, &progress)?;
+    writer.tag(reference, &descriptor)?;
+
+    progress.say(&format!("Digest: {told}"));
+    let status = match before == Some(image.digest) {
+        true => "Image is up to date",
+        false => "Downloaded newer image",
+    };
+    progress.say(&format!("Status: {status} for {}", reference.familiar()));
+    Ok(image)
+}
+// ANCHOR_END: pull
+
+fn greeting(reference: &Reference) -> String {
+    let repository = &reference.repository;
+    match &reference.version {
+        Version::Tag(tag) => format!("{tag}: Pulling from {repository}"),
+        Version::Digest(digest) => format!("{digest}: Pulling from {repository}"),
+    }
+}
+
+/// Goes from index to manifest: the platform decides.
+fn choose(registry: &Registry, first: Fetched, wanted: &Platform) -> Result<(Fetched, Manifest)> {
+    let mut fetched = first;
+    for _ in 0..=DEEPEST_INDEX {
+        let parsed = Document::parse(&fetched.text, &fetched.content_type);
+        match parsed.with_context(|| format!("cannot use manifest {}", fetched.digest))? {
+            Document::Manifest(manifest) => return Ok((fetched, manifest)),
+            Document::Index(manifests) => {
+                let chosen = manifest::choose(&manifests, wanted)?;
+                fetched = registry.manifest(&Version::Digest(chosen.digest))?;
+                let size = fetched.text.len() as u64;
+                ensure!(
+                    size == chosen.size,
+                    "manifest {} has {size} bytes, but its index tells {}",
+                    chosen.digest,
+                    chosen.size
+                );
+            }
+        }
+    }
+    bail!("the index leads to another one more than {DEEPEST_INDEX} times")
+}
+
+fn add_manifest(writer: &Writer, fetched: &Fetched) -> Result<Descriptor> {
+    let own: serde_json::Value = serde_json::from_slice(&fetched.text)?;
+    // A registry that knows only "application/json" is not to be quoted.
+    let kind = match own["mediaType"].as_str() {
+        Some(kind) => kind,
+        None if manifest::ACCEPTED.contains(&&*fetched.content_type) => &fetched.content_type,
+        None => manifest::ACCEPTED[1],
+    };
+    writer.add(kind, &mut &*fetched.text)
+}
+
+fn add_config(writer: &Writer, registry: &Registry, fetched: &Fetched, manifest: &Manifest) -> Result<Image> {
+    let config = &manifest.config;
+    let digest: Digest = config.digest;
+    ensure!(
+        config.size <= LARGEST_DOCUMENT,
+        "the image config {digest} is longer than {LARGEST_DOCUMENT} bytes"
+    );
+    if !writer.has_verified_blob(config)? {
+        let mut incoming = writer.incoming(config)?;
+        registry.blob(config, &mut incoming, &|_| Ok(()))?;
+        incoming.keep()?;
+    }
+    Image::new(fetched.digest, manifest, &writer.document(config)?)
+}

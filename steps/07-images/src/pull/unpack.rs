@@ -1,0 +1,97 @@
+//! From blobs to trees.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::layers;
+use crate::manifest::{Image, Layer};
+use crate::store::{Writer, remove_tree};
+
+/// Unpacks those layers of an image in the store that are not unpacked yet. Returns a sentence for each kind of thing
+/// that was left out.
+pub fn unpack_image(writer: &Writer, image: &Image) -> Result<Vec<String>> {
+    let mut unpacking = Unpacking::new(writer);
+    let mut omissions = Vec::new();
+    for layer in &image.layers {
+        omissions.extend(unpacking.layer(layer)?);
+    }
+    unpacking.finish()?;
+    Ok(omissions)
+}
+
+/// The layers of one image, from the lowest on.
+pub(super) struct Unpacking<'a> {
+    writer: &'a Writer,
+    /// The trees so far, the topmost first, as overlayfs counts them.
+    lower: Vec<PathBuf>,
+    /// Those that do not have their name yet.
+    fresh: Vec<(Unfinished, PathBuf)>,
+}
+
+impl<'a> Unpacking<'a> {
+    pub fn new(writer: &'a Writer) -> Self {
+        Self { writer, lower: Vec::new(), fresh: Vec::new() }
+    }
+
+    /// Unpacks the next layer into `tmp/`, unless its tree is there.
+    pub fn layer(&mut self, layer: &Layer) -> Result<Vec<String>> {
+        let place = self.writer.layer(&layer.chain_id);
+        if place.is_dir() {
+            self.lower.insert(0, place);
+            return Ok(Vec::new());
+        }
+        let tree = Unfinished::new(self.writer)?;
+        let mut blob = self.writer.open_blob(&layer.blob.digest)?;
+        let number = self.lower.len() + 1;
+        let omissions = layers::unpack(number, &mut blob, &layer.diff_id, &self.lower, &tree.0)?;
+        self.lower.insert(0, tree.0.clone());
+        self.fresh.push((tree, place));
+        Ok(omissions)
+    }
+
+    /// Gives the trees their names, when all of their files are on the disk: after a power cut, a tree with a name is
+    /// whole. One syncfs(2) costs less than an fsync(2) for each file.
+    pub fn finish(self) -> Result<()> {
+        if self.fresh.is_empty() {
+            return Ok(());
+        }
+        let folder = File::open(self.writer.root()).context("cannot open the image store")?;
+        rustix::fs::syncfs(&folder).context("cannot write the layers to the disk")?;
+        for (tree, place) in self.fresh {
+            tree.becomes(&place)?;
+        }
+        Ok(())
+    }
+}
+
+/// A tree that is removed unless it gets its name.
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    fn new(writer: &Writer) -> Result<Self> {
+        let folder = writer.root().join("tmp");
+        let make = || {
+            let tree = tempfile::Builder::new().prefix("layer-").tempdir_in(&folder)?.keep();
+            // It is the container's root directory, which everybody inside may enter.
+            fs::set_permissions(&tree, Permissions::from_mode(0o755))?;
+            Ok::<_, std::io::Error>(Self(tree))
+        };
+        make().with_context(|| format!("cannot make a folder in {}", folder.display()))
+    }
+
+    fn becomes(self, place: &std::path::Path) -> Result<()> {
+        fs::rename(&self.0, place).with_context(|| format!("cannot make {}", place.display()))
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // If this fails too, the next writer sweeps `tmp/`.
+        if self.0.exists() {
+            let _ = remove_tree(&self.0);
+        }
+    }
+}

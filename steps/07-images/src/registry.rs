@@ -1,1 +1,0 @@
-//! The few requests that a registry answers.

@@ -1,0 +1,86 @@
+//! Patience: what is tried again, and when.
+
+use std::thread::sleep;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Error, Result, anyhow};
+
+use super::error;
+use super::http::{Response, Trouble, header};
+use crate::text::{printable, tell};
+
+/// How often something is asked for before its error counts.
+const MOST_TRIES: u32 = 5;
+
+/// The longest wait that a registry may ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// A 429 with a time after which to ask again: an error that the one who waits can read it from.
+#[derive(Debug)]
+struct RetryAfter {
+    text: String,
+    wait: Duration,
+}
+
+impl std::fmt::Display for RetryAfter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for RetryAfter {}
+
+/// Counts tries, and makes the pauses between them.
+pub(super) struct Tries {
+    count: u32,
+    pause: Duration,
+}
+
+impl Tries {
+    pub fn new(pause: Duration) -> Self {
+        Self { count: 1, pause }
+    }
+
+    /// Something was gained by the last try: the next trouble is the first of its kind.
+    pub fn start_over(&mut self) {
+        self.count = 1;
+    }
+
+    /// Waits, twice as long as the last time; or gives the error back, if it was the last try.
+    pub fn wait(&mut self, error: Error) -> Result<()> {
+        if self.count >= MOST_TRIES {
+            return Err(error);
+        }
+        let pause = match error.downcast_ref::<RetryAfter>() {
+            Some(RetryAfter { wait, text }) => {
+                tell(format_args!("{text}: waiting for {} seconds", wait.as_secs()));
+                *wait
+            }
+            None => self.pause * 2u32.pow(self.count - 1),
+        };
+        // Fifty laptops of a class that lost the same server shall not all come back in the same moment.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        sleep(pause + pause * (now.subsec_nanos() % 256) / 512);
+        self.count += 1;
+        Ok(())
+    }
+}
+
+/// The error of an answer that is none.
+pub(super) fn refusal(response: Response, has_login: bool) -> Trouble {
+    let status = response.status;
+    let wait = header(&response.headers, "retry-after").map(str::to_owned);
+    let text = error::text_of(response);
+    match status {
+        401 if has_login => Trouble::Final(anyhow!("unauthorized: authentication required: {text}")),
+        401 => Trouble::Final(anyhow!(
+            "unauthorized: authentication required: {text}\nlog in, so that ~/.docker/config.json has a password for it"
+        )),
+        429 => match wait.as_deref().unwrap_or("1").parse().map(Duration::from_secs) {
+            Ok(wait) if wait <= LONGEST_WAIT => Trouble::Passing(RetryAfter { text, wait }.into()),
+            _ => Trouble::Final(anyhow!("{text}: ask again after {}", printable(&wait.unwrap_or_default()))),
+        },
+        408 | 500 | 502 | 503 | 504 => Trouble::Passing(anyhow!(text)),
+        _ => Trouble::Final(anyhow!(text)),
+    }
+}
