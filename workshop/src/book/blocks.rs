@@ -67,7 +67,13 @@ fn cut(file: &Path, lines: &[String], problems: &mut Vec<Problem>) -> Vec<Block>
     let mut at = 0;
     while at < lines.len() {
         let Some((indent, fence, info)) = opening(&lines[at]) else {
-            if lines[at].trim_start().starts_with('>') && lines[at].contains("```") {
+            if quotes_a_fence(&lines[at])
+                && !lines[..at]
+                    .iter()
+                    .rev()
+                    .take_while(|line| is_quote(line))
+                    .any(|line| quotes_a_fence(line))
+            {
                 problems.push(Problem::new(
                     file,
                     at + 1,
@@ -95,6 +101,14 @@ fn cut(file: &Path, lines: &[String], problems: &mut Vec<Problem>) -> Vec<Block>
         at += length + 2;
     }
     blocks
+}
+
+fn is_quote(line: &str) -> bool {
+    line.trim_start().starts_with('>')
+}
+
+fn quotes_a_fence(line: &str) -> bool {
+    is_quote(line) && line.trim_start_matches(['>', ' ']).starts_with("```")
 }
 
 /// Indentation, fence and info string, if the line opens a block.

@@ -83,7 +83,7 @@ impl Desk {
         };
         let text = match after {
             After::Prompt(depth) => self.until_prompt(at, depth, event.act == Act::Wait, deadline)?,
-            After::Opens(_) => self.open(at, deadline)?,
+            After::Opens => self.open(at, deadline)?,
             After::Foreground(depth) => self.until_settled(at, depth, event, bindings, deadline)?,
             After::Ends => self.until_over(at, deadline)?,
         };
@@ -193,7 +193,6 @@ impl Desk {
     ) -> Result<Result<String, Stuck>> {
         let started = Instant::now();
         loop {
-            let guess = self.guess;
             let terminal = &mut self.seats[at].1;
             if let Some((found, text)) = terminal.take_prompt() {
                 terminal.levels.truncate(found + 1);
@@ -205,9 +204,12 @@ impl Desk {
             let quiet = terminal.last.max(started).elapsed();
             let running = depth > 0 || !terminal.shell_is_in_front();
             let text = String::from_utf8_lossy(&terminal.pending).into_owned();
-            let as_printed =
-                || compare::compare(&event.expected, &output::lines(&text, 0), &mut bindings.clone()).same;
-            let settled = running && quiet > QUIET && (as_printed() || (guess && quiet > QUIET_UNKNOWN));
+            let lines = output::lines(&text, 0);
+            let as_printed = || compare::compare(&event.expected, &lines, &mut bindings.clone()).same;
+            // Nothing printed may mean that nothing should come, or that nobody has written it down yet.
+            let known = !self.guess || !event.expected.is_empty();
+            let settled =
+                running && quiet > QUIET && (known && as_printed() || self.guess && quiet > QUIET_UNKNOWN);
             if settled || terminal.closed || Instant::now() > deadline {
                 return Ok(Ok(terminal.take_all()));
             }

@@ -65,6 +65,8 @@ impl Household {
         let alive = descendants();
         self.processes.retain(|pid, _| alive.iter().any(|process| process.pid == *pid));
         for process in alive.iter().filter(|process| !self.shells.contains(&process.pid)) {
+            // A child is its parent's doing, also when it was born later.
+            let line = self.processes.get(&process.parent).copied().unwrap_or(line);
             self.processes.entry(process.pid).or_insert(line);
         }
         let now = self.new_mounts();

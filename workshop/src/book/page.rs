@@ -155,7 +155,7 @@ fn all(
             Problem::new(
                 &page.file,
                 event.line,
-                format!("{}: {why}\n  the page was not run any further", event.shown()),
+                format!("{}: {why}; the page was not run any further", event.shown()),
             )
         };
         if start.elapsed() > LIMIT {

@@ -13,8 +13,8 @@ use crate::problem::Problem;
 pub enum After {
     /// The prompt of this depth comes back.
     Prompt(usize),
-    /// A shell inside starts, and its prompt has this depth.
-    Opens(usize),
+    /// A shell inside starts and shows a prompt.
+    Opens,
     /// The command goes on, or ended already; its output so far is what is printed.
     Foreground(usize),
     /// The terminal's own shell ends.
@@ -23,70 +23,94 @@ pub enum After {
 
 /// Says for each event what comes after it.
 pub fn plan(file: &Path, events: &[Event]) -> Result<Vec<After>, Problem> {
-    events.iter().enumerate().map(|(index, event)| after(file, events, index, event)).collect()
+    for (index, event) in events.iter().enumerate() {
+        if !events[..index].iter().any(|other| other.seat == event.seat) {
+            let terminal: Vec<&Event> = events.iter().filter(|other| other.seat == event.seat).collect();
+            check_prompts(&terminal).map_err(|(event, text)| {
+                Problem::new(file, event.line, format!("{} {text}", event.prompt))
+            })?;
+        }
+    }
+    let next = |index: usize| events[index + 1..].iter().find(|other| other.seat == events[index].seat);
+    Ok(events.iter().enumerate().map(|(index, event)| after(event, next(index))).collect())
 }
 
-fn after(file: &Path, events: &[Event], index: usize, event: &Event) -> Result<After, Problem> {
-    let earlier = events[..index].iter().rev().find(|other| other.seat == event.seat);
-    let later = events[index + 1..].iter().find(|other| other.seat == event.seat);
-    let depth = event.depth;
-    if earlier.is_none() && depth > 0 {
-        return Err(wrong(file, event, "no command in this terminal has started a shell yet"));
-    }
-    if let Some(earlier) = earlier
-        && earlier.depth == depth
-        && earlier.prompt != event.prompt
-    {
-        return Err(wrong(
-            file,
-            event,
-            &format!("this terminal is at {} since line {}", earlier.prompt, earlier.line),
-        ));
-    }
-    let leaves =
-        matches!(&event.act, Act::Type(lines) if lines[0] == "exit" || lines[0].starts_with("exit "));
-    let Some(next) = later else {
-        return match depth {
-            0 if leaves => Ok(After::Ends),
-            0 => Ok(After::Prompt(0)),
-            1 if leaves => Ok(After::Prompt(0)),
-            _ => Err(wrong(file, event, "the page ends while this shell still runs: leave it by `exit`")),
+fn after(event: &Event, next: Option<&Event>) -> After {
+    let Some(next) = next else {
+        return match (leaves(event), event.depth) {
+            (true, 0) => After::Ends,
+            (true, depth) => After::Prompt(depth - 1),
+            (false, depth) => After::Prompt(depth),
         };
     };
-    match (next.depth, &next.act) {
-        (below, _) if below > depth + 1 => {
-            Err(wrong(file, next, "a shell inside a shell that has no prompt of its own here"))
+    let waited_for = matches!(next.act, Act::Type(_)) || event.act == Act::Wait;
+    match next.depth {
+        deeper if deeper > event.depth => After::Opens,
+        same if same == event.depth && waited_for => After::Prompt(same),
+        same if same == event.depth => After::Foreground(same),
+        // The shell inside is ended from elsewhere, and the bare prompt waits for that.
+        _ if next.act == Act::Wait && !leaves(event) && event.act != Act::Wait => {
+            After::Foreground(event.depth)
         }
-        (below, _) if below == depth + 1 => match inside(&next.prompt, &event.prompt) {
-            true => Ok(After::Opens(below)),
-            false => Err(wrong(
-                file,
-                next,
-                &format!("this terminal is at {} since line {}", event.prompt, event.line),
-            )),
-        },
-        (same, Act::Type(_)) if same == depth && leaves && depth == 0 => {
-            Err(wrong(file, next, &format!("this terminal was closed by the `exit` of line {}", event.line)))
-        }
-        (same, Act::Type(_)) if same == depth => Ok(After::Prompt(depth)),
-        (same, _) if same == depth && event.act == Act::Wait => Ok(After::Prompt(depth)),
-        (same, _) if same == depth => Ok(After::Foreground(depth)),
-        (_, Act::Wait) if !leaves && event.act != Act::Wait => Ok(After::Foreground(depth)),
-        (above, _) if above + 1 == depth => Ok(After::Prompt(above)),
-        _ => Err(wrong(
-            file,
-            next,
-            &format!("{} ends one shell, and this prompt is further out", event.shown()),
-        )),
+        outer => After::Prompt(outer),
     }
+}
+
+/// Whether the prompts of one terminal can follow one another.
+fn check_prompts<'a>(terminal: &[&'a Event]) -> Result<(), (&'a Event, String)> {
+    // The prompts of the shells that are open, outermost first.
+    let mut open: Vec<&str> = Vec::new();
+    let mut last = None::<&Event>;
+    for event in terminal {
+        let at = || {
+            format!("it is at {} since line {}", open.last().unwrap_or(&""), last.map_or(0, |last| last.line))
+        };
+        let expected = open.get(event.depth).copied();
+        let steps_out = open.len().saturating_sub(event.depth + 1);
+        let wrong = match (expected, last) {
+            (_, None) if event.depth > 0 => {
+                Some("no command in this terminal has started a shell yet".to_owned())
+            }
+            (_, Some(last)) if last.depth == 0 && leaves(last) => {
+                Some(format!("was closed by the `exit` of line {}", last.line))
+            }
+            (None, Some(_)) if event.depth > open.len() => {
+                Some("is a shell inside a shell that has no prompt of its own here".into())
+            }
+            (None, Some(_)) if !inside(&event.prompt, open[event.depth - 1]) => {
+                Some(format!("is not where this terminal is: {}", at()))
+            }
+            (Some(prompt), _) if prompt != event.prompt => {
+                Some(format!("is not where this terminal is: {}", at()))
+            }
+            (_, Some(last)) if steps_out > 1 && event.act != Act::Wait => {
+                Some(format!("is further out than one `exit` leads from {}", last.prompt))
+            }
+            _ => None,
+        };
+        if let Some(wrong) = wrong {
+            return Err((event, wrong));
+        }
+        open.truncate(event.depth + 1);
+        if open.len() == event.depth {
+            open.push(&event.prompt);
+        }
+        last = Some(event);
+    }
+    match last {
+        Some(last) if last.depth > 1 || last.depth == 1 && !leaves(last) => {
+            Err((last, "is still open at the end of the page: leave it by `exit`".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn leaves(event: &Event) -> bool {
+    matches!(&event.act, Act::Type(lines) if lines[0] == "exit" || lines[0].starts_with("exit "))
 }
 
 /// Whether `host/box#` is a prompt inside `host$`.
 fn inside(inner: &str, outer: &str) -> bool {
     let parent = outer.trim_end_matches(['$', '#']);
     inner.rsplit_once('/').is_some_and(|(before, _)| before == parent)
-}
-
-fn wrong(file: &Path, event: &Event, text: &str) -> Problem {
-    Problem::new(file, event.line, format!("{} {text}", event.prompt))
 }
