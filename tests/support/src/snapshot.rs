@@ -21,6 +21,7 @@ use crate::programs::program;
 pub struct Host {
     things: BTreeMap<String, usize>,
     folders: Vec<PathBuf>,
+    without: Vec<String>,
 }
 
 impl Host {
@@ -28,7 +29,7 @@ impl Host {
     /// processes, their namespaces, and everything below the given folders.
     pub fn snapshot(folders: &[&Path]) -> Self {
         let folders: Vec<PathBuf> = folders.iter().map(|&folder| folder.to_owned()).collect();
-        let mut host = Self { things: BTreeMap::new(), folders: folders.clone() };
+        let mut host = Self { things: BTreeMap::new(), folders: folders.clone(), without: Vec::new() };
         host.add("mount", mount_lines());
         host.add("link", output_lines("ip", &["-o", "link"]));
         host.add("address", output_lines("ip", &["-o", "address"]));
@@ -45,11 +46,22 @@ impl Host {
         host
     }
 
+    /// The same without the things of one kind: `process` and `namespace` say nothing about us where
+    /// other people's processes come and go.
+    #[must_use]
+    pub fn without(mut self, kind: &str) -> Self {
+        self.without.push(kind.to_owned());
+        self
+    }
+
     /// What `later` has more (`+`) or less (`-`) than this snapshot, one line each.
     pub fn difference(&self, later: &Self) -> Vec<String> {
         let count = |host: &Self, thing: &str| host.things.get(thing).copied().unwrap_or(0);
-        let gone = self.things.keys().filter(|thing| count(later, thing) < count(self, thing));
-        let new = later.things.keys().filter(|thing| count(self, thing) < count(later, thing));
+        let counts = |thing: &&String| !self.without.iter().any(|kind| thing.split(' ').next() == Some(kind));
+        let gone =
+            self.things.keys().filter(counts).filter(|&thing| count(later, thing) < count(self, thing));
+        let new =
+            later.things.keys().filter(counts).filter(|&thing| count(self, thing) < count(later, thing));
         gone.map(|thing| format!("- {thing}")).chain(new.map(|thing| format!("+ {thing}"))).collect()
     }
 

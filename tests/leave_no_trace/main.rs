@@ -1,0 +1,88 @@
+//! After a run the host has what it had before: mounts, links, firewall rules, processes, files. Also
+//! after the host's process was killed at any moment, when no destructor runs.
+
+mod moments;
+mod run;
+
+use std::collections::BTreeSet;
+
+use moments::{Phase, kill_at, sample};
+use run::{Run, Then};
+use support::alone;
+
+#[test]
+fn step03_leaves_no_trace() {
+    leaves_no_trace("step03");
+}
+
+#[test]
+fn step04_leaves_no_trace() {
+    leaves_no_trace("step04");
+}
+
+#[test]
+fn step05_leaves_no_trace() {
+    leaves_no_trace("step05");
+}
+
+#[test]
+fn step03_killed_at_any_moment_leaves_no_trace() {
+    killed_leaves_no_trace("step03");
+}
+
+#[test]
+fn step04_killed_at_any_moment_leaves_no_trace() {
+    killed_leaves_no_trace("step04");
+}
+
+#[test]
+fn step05_killed_at_any_moment_leaves_no_trace() {
+    killed_leaves_no_trace("step05");
+}
+
+/// Runs that end well, that fail, and that are interrupted.
+fn leaves_no_trace(step: &str) {
+    if !alone() {
+        return;
+    }
+    let Some(run) = Run::new(step) else { return };
+    let host = run.snapshot();
+    let mounts_inside = "mount -t tmpfs inside /tmp && touch /tmp/file && hostname inside";
+    let commands: &[(&[&str], i32)] = match step {
+        // Its mounts are the host's.
+        "step03" => &[(&["true"], 0), (&["sh", "-c", "exit 3"], 3), (&["/not/there"], 127)],
+        _ => &[(&["true"], 0), (&["sh", "-c", mounts_inside], 0), (&["/not/there"], 127)],
+    };
+    for (command, code) in commands {
+        let output = run.command(command).output().unwrap();
+        assert_eq!(output.status.code(), Some(*code), "{command:?}: {output:?}");
+        run.assert_no_process();
+        host.wait_until_same(run::LIMIT).unwrap_or_else(|left| panic!("{command:?} left:\n{left}"));
+    }
+    assert_eq!(run.interrupted().code(), Some(128 + 15));
+    run.assert_no_process();
+    host.wait_until_same(run::LIMIT).unwrap_or_else(|left| panic!("an interrupted run left:\n{left}"));
+}
+
+/// Kills the host's process with SIGKILL at moments of all phases of its dialogue with the container.
+fn killed_leaves_no_trace(step: &str) {
+    if !alone() {
+        return;
+    }
+    let Some(run) = Run::new(step) else { return };
+    let Some(moments) = sample(&run) else { return };
+    let host = run.snapshot();
+    let mut phases = BTreeSet::new();
+    for moment in &moments {
+        let phase = kill_at(&run, moment);
+        phases.insert(phase);
+        run.assert_no_process();
+        if run.then == Then::NextCommandSweeps {
+            let next = run.command(&["true"]).output().unwrap();
+            assert!(next.status.success(), "after a kill at {moment:?}: {next:?}");
+        }
+        host.wait_until_same(run::LIMIT)
+            .unwrap_or_else(|left| panic!("killed {phase:?}, at {moment:?}, it left:\n{left}"));
+    }
+    assert_eq!(phases, BTreeSet::from(Phase::ALL), "of {} moments", moments.len());
+}
