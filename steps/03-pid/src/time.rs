@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::sched::setns;
 use nix::time::{ClockId, clock_gettime};
 use step01_unshare::Namespaces;
@@ -23,16 +23,22 @@ impl Isolation for Time {
     // in a time namespace, that one's offsets are fixed. So it is made first, then written, and
     // entered last.
     fn in_container(&self) -> Result<()> {
-        let now = clock_gettime(ClockId::CLOCK_BOOTTIME).context("cannot read the clock")?.tv_sec();
-        let Some(offset) = i64::try_from(self.uptime).ok().and_then(|uptime| uptime.checked_sub(now)) else {
-            bail!("cannot set an uptime of {} seconds: the clock would overflow", self.uptime);
-        };
         step01_unshare::unshare(Namespaces::TIME)?;
-        let text = format!("boottime {offset} 0\nmonotonic {offset} 0\n");
+        // The two differ by the time that the machine has slept.
+        let boot = offset(self.uptime, ClockId::CLOCK_BOOTTIME)?;
+        let monotonic = offset(self.uptime, ClockId::CLOCK_MONOTONIC)?;
+        let text = format!("boottime {boot} 0\nmonotonic {monotonic} 0\n");
         fs::write("/proc/self/timens_offsets", text).context("cannot write /proc/self/timens_offsets")?;
         let new =
             fs::File::open("/proc/self/ns/time_for_children").context("cannot open the time namespace")?;
         setns(new, Namespaces::TIME.flags()).context("cannot enter the time namespace")
     }
+}
+
+/// What makes a clock show `uptime`, in seconds.
+fn offset(uptime: u64, clock: ClockId) -> Result<i64> {
+    let now = clock_gettime(clock).context("cannot read a clock")?.tv_sec();
+    let offset = i64::try_from(uptime).ok().and_then(|uptime| uptime.checked_sub(now));
+    offset.with_context(|| format!("cannot set an uptime of {uptime} seconds: the clock would overflow"))
 }
 // ANCHOR_END: time
