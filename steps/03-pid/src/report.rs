@@ -1,6 +1,7 @@
 //! How a run ends: an exit code, and at most one message.
 
 use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
@@ -41,7 +42,8 @@ pub fn report(outcome: Result<u8>) -> ExitCode {
     if !failed.text.is_empty() {
         let program = std::env::args_os().next().unwrap_or_default();
         let program = std::path::Path::new(&program).file_name().unwrap_or_default().to_string_lossy();
-        eprintln!("{program}: {}", failed.text);
+        // The exit code tells as much, should nobody read this.
+        let _ = writeln!(std::io::stderr(), "{program}: {}", failed.text);
     }
     ExitCode::from(failed.code)
 }
