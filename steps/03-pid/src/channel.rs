@@ -1,6 +1,6 @@
 //! The line between the two sides: one socket pair, on which each message arrives whole.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -57,6 +57,12 @@ impl Channel {
         }
     }
 
+    /// Whether the other side is gone, and everything that it said has been heard.
+    pub(crate) fn has_ended(&self) -> bool {
+        let only_look = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+        recv(self.0.as_raw_fd(), &mut [0], only_look) == Ok(0)
+    }
+
     /// Waits for a word or for a signal, whichever comes first.
     pub(crate) fn hear(&self, signals: &Signals) -> Result<Heard> {
         loop {
@@ -72,12 +78,15 @@ impl Channel {
             if word {
                 return Ok(self.hear_word()?.map_or(Heard::End, Heard::Word));
             }
-            if signal
-                && let Some(caught) = signals.next()?
-                && caught.ends_a_process()
-            {
-                return Ok(Heard::Signal(caught.signal));
+            if signal && let Some(signal) = signals.end_of_host()? {
+                return Ok(Heard::Signal(signal));
             }
         }
+    }
+}
+
+impl AsRawFd for Channel {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }

@@ -17,7 +17,8 @@ pub trait Isolation: Debug {
         Namespaces::empty()
     }
 
-    /// What only the host can do, while the container waits.
+    /// What only the host can do, while the container waits. The host's signals are blocked, and
+    /// a program that is started here inherits that.
     ///
     /// # Errors
     /// Any error ends the container before it has run anything.
@@ -70,7 +71,8 @@ impl Container {
     }
 
     /// Adds what belongs to the one process and not to the walls around it: its user, its
-    /// limits. These are made after all walls, just before the command runs.
+    /// limits. The host's part comes after those of all walls, the container's just before the
+    /// command runs.
     #[must_use]
     pub fn with_process(mut self, isolation: impl Isolation + 'static) -> Self {
         self.process.push(Box::new(isolation));

@@ -11,27 +11,27 @@
 //!    ├───────────────── go ────────────────>┤
 //!    ├<─── an error's text, or end of file ─┤     CLOEXEC closed it: the command runs
 //! ```
-//!
-//! All of the workshop's `unsafe` code is in this file.
 
 use std::io::Write;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{ForkResult, Pid};
+use nix::unistd::Pid;
 use step01_unshare::{Namespaces, hint};
 
 use crate::channel::{Channel, Heard};
 use crate::container::Walls;
 use crate::exec::exec;
 use crate::init::init;
+use crate::kernel::{by_default, clone3, close_all_but, leave};
 use crate::running::Child;
 use crate::{Container, Failed, Last, Running, Signals};
 
@@ -59,18 +59,23 @@ pub(crate) fn create(container: Container, last: Last) -> Result<Created> {
     std::io::stdout().flush().context("cannot write to the standard output")?;
 
     let namespaces = container.namespaces();
-    let Some(child) = clone3(namespaces).map_err(|errno| explain(namespaces, errno))? else {
+    let born = clone3(namespaces).map_err(|errno| explain(namespaces, errno))?;
+    let Some((pid, pidfd)) = born else {
         drop(ours);
         container_side(&container, last, &theirs, &signals)
     };
     drop(theirs);
 
-    let mut created = Created { child, walls: container.walls, channel: ours, signals };
+    let mut walls = container.walls;
+    walls.0.extend(container.process);
+    let mut created = Created { child: Child::new(pid, pidfd), walls, channel: ours, signals };
     for wall in &mut created.walls.0 {
-        wall.on_host(created.child.pid)?;
-    }
-    for isolation in container.process {
-        created.walls.0.push(isolation);
+        let done = wall.on_host(pid);
+        // Whatever the host wanted of a container that has died failed for that reason.
+        if done.is_err() && created.channel.has_ended() {
+            return Err(created.child.died_in_set_up());
+        }
+        done?;
     }
     created.channel.say(GO);
     created.hear_ready()?;
@@ -89,6 +94,9 @@ impl Created {
     /// [`Failed`] with code 126 or 127 if the command cannot be run, 125 if the last
     /// preparation for it failed.
     pub fn start(mut self) -> Result<Running> {
+        if let Some(signal) = self.signals.end_of_host()? {
+            return Err(Failed::by(signal));
+        }
         self.channel.say(GO);
         match self.channel.hear(&self.signals)? {
             Heard::End => Ok(Running::new(self.child, self.walls, self.signals)),
@@ -102,10 +110,7 @@ impl Created {
             Heard::Word(word) if word == READY => Ok(()),
             Heard::Word(text) => Err(self.failed(&text)),
             Heard::Signal(signal) => Err(Failed::by(signal)),
-            Heard::End => {
-                let end = self.child.wait_status()?;
-                bail!("the container died while it was set up: {end}")
-            }
+            Heard::End => Err(self.child.died_in_set_up()),
         }
     }
 
@@ -124,15 +129,15 @@ impl Created {
 /// dropped on the way back would be taken down twice.
 fn container_side(container: &Container, last: Last, channel: &Channel, signals: &Signals) -> ! {
     // A panic's text goes to the host like any other error, and not to the screen from here.
-    set_hook(Box::new(|_| {}));
+    static PANIC: OnceLock<String> = OnceLock::new();
+    set_hook(Box::new(|panic| drop(PANIC.set(panic.to_string()))));
     let work = AssertUnwindSafe(|| dialogue(container, last, channel, signals));
     let failed = match catch_unwind(work) {
         Ok(Ok(code)) => leave(code),
         Ok(Err(error)) => Failed::from(error),
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Failed { code: 125, text: format!("the container's side panicked: {text}") }
+        Err(_) => {
+            let text = PANIC.get().map_or("panicked", String::as_str);
+            Failed { code: 125, text: format!("the container's side {text}") }
         }
     };
     // An empty message would read as end of file.
@@ -141,13 +146,12 @@ fn container_side(container: &Container, last: Last, channel: &Channel, signals:
 }
 
 fn dialogue(container: &Container, last: Last, channel: &Channel, signals: &Signals) -> Result<u8> {
-    die_with_parent()?;
+    die_with_host(channel)?;
     wait_for_go(channel)?;
     for wall in &container.walls.0 {
         wall.in_container()?;
     }
-    // A change of ids has cleared it (man 2 PR_SET_PDEATHSIG).
-    die_with_parent()?;
+    die_with_host(channel)?;
     channel.say(READY);
     wait_for_go(channel)?;
 
@@ -158,23 +162,25 @@ fn dialogue(container: &Container, last: Last, channel: &Channel, signals: &Sign
     for isolation in &container.process {
         isolation.in_container()?;
     }
+    die_with_host(channel)?;
+    // What the isolations printed would be lost: neither exec nor _exit writes it.
+    std::io::stdout().flush().context("cannot write to the standard output")?;
     match last {
         Last::Return => Ok(0),
-        Last::Exec(command) => Err(become_command(&command, signals)),
-        Last::Init(command) => init(&command, signals),
+        Last::Exec(command) => become_command(&command, channel, signals),
+        Last::Init(command) => init(&command, channel, signals),
     }
 }
 
 /// The last step of all. Whatever the host did to its own signals is undone first: a blocked
 /// or ignored one would stay so in the command (`man 2 execve`).
-pub(crate) fn become_command(command: &Command, signals: &Signals) -> anyhow::Error {
-    let prepared = die_with_parent().and_then(|()| keep_descriptors_inside());
-    if let Err(error) = prepared {
-        return error;
-    }
+pub(crate) fn become_command(command: &Command, channel: &Channel, signals: &Signals) -> Result<u8> {
+    close_what_the_host_had_open(channel)?;
     signals.restore();
-    restore_sigpipe();
-    exec(command).into()
+    // Rust ignores it from the start of each program, but `yes | head -1` relies on its work.
+    by_default(Signal::SIGPIPE);
+    // On success there is nobody left to return to.
+    match exec(command)? {}
 }
 
 /// End of file instead of `go` means that the host is gone, and so is the reason to live.
@@ -185,16 +191,20 @@ fn wait_for_go(channel: &Channel) -> Result<()> {
     }
 }
 
-/// When the host dies, so does the container (`man 2 PR_SET_PDEATHSIG`). If the host died
-/// before this line, the next word from it is end of file.
-fn die_with_parent() -> Result<()> {
-    prctl::set_pdeathsig(Signal::SIGKILL).context("cannot arm the parent-death signal")
+/// When the host dies, so does the container (`man 2 PR_SET_PDEATHSIG`). A change of ids disarms
+/// this, so it is armed again after each part that may have made one. The host may have died
+/// just before: then the channel has ended. Who the parent is tells nothing, since a parent
+/// outside of the pid namespace has the number 0, alive or dead.
+pub(crate) fn die_with_host(channel: &Channel) -> Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL).context("cannot arm the parent-death signal")?;
+    if channel.has_ended() { leave(125) } else { Ok(()) }
 }
 
 /// What the host had open would be open in the command too, and a folder that is open is a way
-/// out of any root (CVE-2024-21626). The kernel closes all but 0, 1, 2 when the command runs.
-fn keep_descriptors_inside() -> Result<()> {
-    close_range(libc::CLOSE_RANGE_CLOEXEC).context("cannot mark the open descriptors")
+/// out of any root (CVE-2024-21626). To let the kernel close it at exec would be too late: the
+/// command itself may be named /proc/self/fd/9/bin/sh. Only the channel stays until then.
+fn close_what_the_host_had_open(channel: &Channel) -> Result<()> {
+    close_all_but(channel.as_raw_fd()).context("cannot close the open descriptors")
 }
 // ANCHOR_END: container_side
 
@@ -216,67 +226,4 @@ fn explain(namespaces: Namespaces, errno: Errno) -> anyhow::Error {
     let names: Vec<_> = namespaces.kinds().map(|kind| kind.name).collect();
     let way_out = hint(namespaces, errno).map(|text| format!("\n{text}")).unwrap_or_default();
     anyhow!("cannot clone a process into new namespaces ({}): {errno}{way_out}", names.join(", "))
-}
-
-// ANCHOR: clone3
-/// Makes a child that is born in new namespaces (`man 2 clone3`); `None` in the child.
-#[expect(unsafe_code, reason = "neither nix nor the C library has clone3")]
-fn clone3(namespaces: Namespaces) -> Result<Option<Child>, Errno> {
-    let mut pidfd: RawFd = -1;
-    // SAFETY: all fields are integers for which zero means "not asked for".
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = namespaces.bits() | libc::CLONE_PIDFD as u64;
-    args.pidfd = &raw mut pidfd as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
-    // SAFETY: without CLONE_VM this is a fork: the child has a copy of all memory, and since
-    // there is one thread only (`refuse_threads`), no lock in it is held by anybody else.
-    // `args` and `pidfd` outlive the call; the kernel fills `pidfd` with a new descriptor.
-    unsafe {
-        match Errno::result(libc::syscall(libc::SYS_clone3, &raw mut args, size_of_val(&args)))? {
-            0 => Ok(None),
-            pid => Ok(Some(Child::new(Pid::from_raw(pid as i32), OwnedFd::from_raw_fd(pidfd)))),
-        }
-    }
-}
-// ANCHOR_END: clone3
-
-/// The plain fork of `init`.
-#[expect(unsafe_code, reason = "fork copies a process in which other threads might hold locks")]
-pub(crate) fn fork() -> nix::Result<ForkResult> {
-    // SAFETY: the container's side was cloned from one thread and has started none.
-    unsafe { nix::unistd::fork() }
-}
-
-/// Rust's own start-up ignores SIGPIPE, which `cat | head -1` relies on.
-#[expect(unsafe_code, reason = "a signal handler could do anything; the default one does not")]
-fn restore_sigpipe() {
-    // SAFETY: SIG_DFL is no function of ours.
-    let _ = unsafe { nix::sys::signal::signal(Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
-}
-
-/// Ends this process without running the destructors, which are the host's to run.
-#[expect(unsafe_code, reason = "exit handlers and destructors belong to the host's copy")]
-pub(crate) fn leave(code: u8) -> ! {
-    // SAFETY: _exit has no precondition (man 2 _exit).
-    unsafe { libc::_exit(code.into()) }
-}
-
-/// Closes the descriptors from 3 on, or with CLOSE_RANGE_CLOEXEC at exec (`man 2 close_range`).
-#[expect(unsafe_code, reason = "nix has no close_range")]
-pub(crate) fn close_range(flags: u32) -> Result<(), Errno> {
-    // SAFETY: a caller that closes at once owns no descriptor any more; the call takes integers.
-    Errno::result(unsafe { libc::close_range(3, u32::MAX, flags as i32) }).map(drop)
-}
-
-/// Sends a signal to exactly this process, also when its number has been given to another one
-/// meanwhile (`man 2 pidfd_send_signal`).
-#[expect(unsafe_code, reason = "nix has no pidfd_send_signal")]
-pub(crate) fn send_signal(pidfd: &OwnedFd, signal: Signal) -> Result<(), Errno> {
-    use std::os::fd::AsRawFd;
-    let no_info = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: the descriptor is open while it is borrowed; a null siginfo means "as kill does".
-    Errno::result(unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal as i32, no_info, 0)
-    })
-    .map(drop)
 }

@@ -1,16 +1,17 @@
 //! Becoming the command, and telling why not.
 
+use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::unistd::{execve, geteuid};
+use nix::unistd::{AccessFlags, access, execve, geteuid};
 
 use crate::Failed;
 
@@ -28,29 +29,31 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 // ANCHOR_END: environment
 
 // ANCHOR: exec
-/// Replaces this program by the command (`man 2 execve`). Only the command's words and the
-/// environment that was set in it count. Returns why it could not be done.
+/// Replaces this program by the command (`man 2 execve`), and so returns only errors. Of the
+/// command its words and the environment that was set in it count.
 ///
 /// The C library's `execvp` is not used: it hands files that it does not understand to a shell.
-pub(crate) fn exec(command: &Command) -> Failed {
+pub(crate) fn exec(command: &Command) -> Result<Infallible, Failed> {
     let name = command.get_program();
-    let program = match find(name, path_of(command)) {
-        Ok(program) => program,
-        Err(failed) => return failed,
-    };
-    let words = std::iter::once(name).chain(command.get_args()).map(|word| to_c(word.to_owned()));
-    let variables = command.get_envs().filter_map(|(name, value)| {
-        let mut variable = name.to_owned();
-        variable.push("=");
-        variable.push(value?);
-        Some(to_c(variable))
-    });
-    let (words, mut variables) = (words.collect::<Vec<_>>(), variables.collect::<Vec<_>>());
+    let program = find(name, path_of(command))?;
+    let words = std::iter::once(name).chain(command.get_args()).map(to_c).collect::<Result<Vec<_>, _>>()?;
+    let mut variables: Vec<_> = command.get_envs().filter_map(variable).collect();
     if !command.get_envs().any(|(name, _)| name == "HOME") {
-        variables.push(to_c(format!("HOME={}", home()).into()));
+        variables.push(format!("HOME={}", home()).into());
     }
-    let Err(errno) = execve(&to_c(program.clone().into_os_string()), &words, &variables);
-    explain(&program, errno)
+    let variables = variables.iter().map(|text| to_c(text)).collect::<Result<Vec<_>, _>>()?;
+    execve(&to_c(program.as_os_str())?, &words, &variables).map_err(|errno| explain(&program, errno))
+}
+
+fn variable((name, value): (&OsStr, Option<&OsStr>)) -> Option<OsString> {
+    let mut text = name.to_owned();
+    text.push("=");
+    text.push(value?);
+    Some(text)
+}
+
+fn to_c(text: &OsStr) -> Result<CString, Failed> {
+    CString::new(text.as_bytes()).map_err(|_| failed(126, text, "this word or variable holds a NUL byte"))
 }
 // ANCHOR_END: exec
 
@@ -58,14 +61,15 @@ pub(crate) fn exec(command: &Command) -> Failed {
 /// has it: seven fields with colons between them, the third the uid, the sixth the directory
 /// (`man 5 passwd`). The file may be a stranger's, so not more than a part of it is read.
 fn home() -> String {
-    let mut text = String::new();
+    let mut text = Vec::new();
     // A pipe in its place would make a plain open wait for ever.
     let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open("/etc/passwd");
     if let Ok(file) = file
         && file.metadata().is_ok_and(|found| found.is_file())
     {
-        let _ = file.take(1 << 20).read_to_string(&mut text);
+        let _ = file.take(1 << 20).read_to_end(&mut text);
     }
+    let text = String::from_utf8_lossy(&text);
     let uid = geteuid().to_string();
     let fields = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let home =
@@ -90,10 +94,10 @@ fn find(name: &OsStr, path: &OsStr) -> Result<PathBuf, Failed> {
     let mut refused = None;
     for directory in std::env::split_paths(path) {
         let file = directory.join(name);
-        match fs::metadata(&file) {
-            Ok(found) if found.is_file() && found.permissions().mode() & 0o111 != 0 => return Ok(file),
-            Ok(_) => refused = Some(file),
-            Err(_) => {}
+        match (file.is_file(), access(&file, AccessFlags::X_OK)) {
+            (true, Ok(())) => return Ok(file),
+            (true, Err(Errno::EACCES)) => refused = Some(file),
+            _ => {}
         }
     }
     match refused {
@@ -108,8 +112,11 @@ fn explain(program: &Path, errno: Errno) -> Failed {
     match errno {
         Errno::ENOENT if !program.exists() => failed(127, name, "there is no such file"),
         // The file is there, so what is missing is what the kernel would load it with.
-        Errno::ENOENT => match interpreter(program) {
-            Some(interpreter) => failed(127, name, &format!("its interpreter {interpreter} is not there")),
+        Errno::ENOENT => match interpreter(program).filter(|file| !file.exists()) {
+            Some(file) => {
+                let file = file.as_os_str().to_string_lossy();
+                failed(127, name, &format!("its interpreter {} is not there", file.escape_debug()))
+            }
             None => failed(127, name, "the file is there, but what is needed to run it is not"),
         },
         Errno::EACCES if program.is_dir() => failed(126, name, "it is a directory"),
@@ -130,25 +137,21 @@ fn explain(program: &Path, errno: Errno) -> Failed {
 /// What the kernel loads first: the program after `#!`, or the dynamic loader that an ELF file
 /// names (`man 2 execve`, `man 5 elf`). The loader's name is the first text in the file that
 /// looks like one: good enough for a message.
-fn interpreter(program: &Path) -> Option<String> {
+fn interpreter(program: &Path) -> Option<PathBuf> {
     let mut head = Vec::new();
     File::open(program).ok()?.take(4096).read_to_end(&mut head).ok()?;
     let bytes = match head.strip_prefix(b"#!") {
-        Some(line) => {
-            line.split(|byte| *byte == b'\n').next()?.trim_ascii().split(|byte| *byte == b' ').next()?
+        // The kernel ends the name at a space or a tab, and not at the \r of a line that was
+        // written on Windows: that is a part of the name which is then not found.
+        Some(head) => {
+            let line = head.split(|byte| *byte == b'\n').next()?;
+            line.split(|byte| b" \t".contains(byte)).find(|word| !word.is_empty())?
         }
         None => head.split(|byte| *byte == 0).find(|text| text.starts_with(b"/") && text.len() > 4)?,
     };
-    Some(String::from_utf8_lossy(bytes).escape_debug().to_string())
+    Some(PathBuf::from(OsStr::from_bytes(bytes)))
 }
 
 fn failed(code: u8, program: &OsStr, why: &str) -> Failed {
     Failed { code, text: format!("cannot run {}: {why}", program.to_string_lossy().escape_debug()) }
-}
-
-/// The command line could not carry a NUL byte in the first place.
-fn to_c(text: OsString) -> CString {
-    let mut bytes = text.into_vec();
-    bytes.retain(|byte| *byte != 0);
-    CString::new(bytes).unwrap_or_default()
 }

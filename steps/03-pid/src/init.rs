@@ -12,24 +12,31 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
+use rustix::process::{WaitOptions, waitpid};
 
 use crate::Signals;
-use crate::engine::{become_command, close_range, fork};
+use crate::channel::Channel;
+use crate::engine::{become_command, die_with_host};
+use crate::kernel::{close_all_but, fork};
+use crate::running::exit_code;
 
 // ANCHOR: init
 /// Forks: the child becomes the command, this process becomes its init. Returns the command's
 /// exit code; in the child it returns only if the command could not be run.
-pub(crate) fn init(command: &Command, signals: &Signals) -> Result<u8> {
+pub(crate) fn init(command: &Command, channel: &Channel, signals: &Signals) -> Result<u8> {
     // Otherwise the host's own binary and environment could be read through /proc/1.
     prctl::set_dumpable(false).context("cannot become unreadable")?;
     match fork().context("cannot fork")? {
-        ForkResult::Child => Err(become_command(command, signals)),
+        ForkResult::Child => {
+            // A child does not inherit it.
+            die_with_host(channel)?;
+            become_command(command, channel, signals)
+        }
         ForkResult::Parent { child } => {
             // The channel to the host is among these: what is left of it is the command's, and
             // its end of file says that the command runs.
-            close_range(0).context("cannot close the open descriptors")?;
+            close_all_but(0).context("cannot close the open descriptors")?;
             let signals = Signals::block_with_children()?;
             forward_and_reap(child, &signals)
         }
@@ -50,7 +57,7 @@ fn forward_and_reap(command: Pid, signals: &Signals) -> Result<u8> {
             Err(errno) => return Err(errno).context("cannot wait for signals"),
         }
         while let Some(caught) = signals.next()? {
-            if caught.signal != Signal::SIGCHLD && !caught.by_terminal {
+            if caught.signal != Signal::SIGCHLD && !caught.has_reached(command) {
                 let _ = kill(command, caught.signal);
             }
         }
@@ -59,11 +66,7 @@ fn forward_and_reap(command: Pid, signals: &Signals) -> Result<u8> {
 
 /// One child that has ended and its exit code; `None` while all others live.
 fn reap_one() -> Result<Option<(Pid, u8)>> {
-    match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-        Ok(WaitStatus::Exited(pid, code)) => Ok(Some((pid, code as u8))),
-        Ok(WaitStatus::Signaled(pid, signal, _)) => Ok(Some((pid, 128 + signal as u8))),
-        Ok(_) => Ok(None),
-        Err(errno) => Err(errno).context("cannot wait for children"),
-    }
+    let ended = waitpid(None, WaitOptions::NOHANG).context("cannot wait for children")?;
+    Ok(ended.map(|(pid, status)| (Pid::from_raw(pid.as_raw_pid()), exit_code(status))))
 }
 // ANCHOR_END: init

@@ -2,7 +2,7 @@
 //!
 //! In reading order: what a container is made of ([`Isolation`], [`Container`]), the dialogue
 //! between its two sides (`engine`), signals, becoming the command (`exec`), PID 1 (`init`), and
-//! the isolations of this step.
+//! the isolations of this step. `kernel` holds the system calls that need `unsafe`.
 
 mod channel;
 mod container;
@@ -10,6 +10,7 @@ mod engine;
 mod exec;
 mod init;
 mod isolations;
+mod kernel;
 mod report;
 mod running;
 mod signals;

@@ -2,16 +2,15 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
+use rustix::process::{WaitOptions, WaitStatus, pidfd_send_signal, waitpid};
 
 use crate::Signals;
 use crate::container::Walls;
-use crate::engine::send_signal;
 use crate::signals::Caught;
 
 // ANCHOR: running
@@ -68,22 +67,20 @@ impl Running {
                 other => other.context("cannot wait for the container")?,
             };
             let ready: Vec<_> = ready.iter().map(|fd| fd.any() == Some(true)).collect();
-            if ready[2..].contains(&true)
-                && let Some(served) = served.as_mut()
-            {
-                served.serve()?;
-                continue;
-            }
-            if ready[1]
-                && let Some(caught) = self.signals.next()?
-            {
+            let [ended, signal] = [ready[0], ready[1]];
+            let others = ready[2..].contains(&true);
+            // A command that prints without end must not keep signals waiting.
+            if signal && let Some(caught) = self.signals.next()? {
                 let taken = served.as_mut().is_some_and(|served| served.take(caught.signal));
                 if !taken {
                     self.child.pass_on(caught)?;
                 }
-                continue;
             }
-            if ready[0] {
+            if others && let Some(served) = served.as_mut() {
+                served.serve()?;
+            }
+            // What the command wrote last is served before its end is told.
+            if ended && !others && !signal {
                 return self.child.wait();
             }
         }
@@ -105,52 +102,67 @@ impl Child {
     }
 
     fn pass_on(&self, caught: Caught) -> Result<()> {
-        if caught.by_terminal {
+        if caught.has_reached(self.pid) {
             return Ok(());
         }
-        match send_signal(&self.pidfd, caught.signal) {
+        match self.send(caught.signal) {
             Ok(()) | Err(Errno::ESRCH) => Ok(()),
             Err(errno) => Err(errno).context("cannot pass a signal on"),
         }
     }
 
-    /// Waits for the end and returns the exit code, 128 + n for signal n.
-    pub(crate) fn wait(&mut self) -> Result<u8> {
-        Ok(match self.reap()? {
-            WaitStatus::Exited(_, code) => code as u8,
-            WaitStatus::Signaled(_, signal, _) => 128 + signal as u8,
-            other => anyhow::bail!("cannot understand the wait status {other:?}"),
-        })
+    /// Sends a signal to exactly this process, also when its number has been given to another
+    /// one meanwhile (`man 2 pidfd_send_signal`).
+    fn send(&self, signal: Signal) -> Result<(), Errno> {
+        let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or(Errno::EINVAL)?;
+        pidfd_send_signal(&self.pidfd, signal).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
     }
 
-    /// Waits for the end and tells it in words.
-    pub(crate) fn wait_status(&mut self) -> Result<String> {
-        Ok(match self.reap()? {
-            WaitStatus::Exited(_, code) => format!("it exited with code {code}"),
-            WaitStatus::Signaled(_, signal, _) => format!("it was killed by {signal}"),
-            other => format!("{other:?}"),
-        })
+    /// Waits for the end and returns the exit code.
+    pub(crate) fn wait(&mut self) -> Result<u8> {
+        self.reap().map(exit_code)
+    }
+
+    /// Waits for the end, where there should not have been one yet, and tells it in words.
+    pub(crate) fn died_in_set_up(&mut self) -> Error {
+        let status = match self.reap() {
+            Ok(status) => status,
+            Err(error) => return error,
+        };
+        let how = match status.terminating_signal().map(Signal::try_from) {
+            Some(Ok(signal)) => format!("it was killed by {signal}"),
+            Some(Err(_)) => format!("it was killed by signal {}", exit_code(status) - 128),
+            None => format!("it exited with code {}", exit_code(status)),
+        };
+        anyhow!("the container died while it was set up: {how}")
     }
 
     fn reap(&mut self) -> Result<WaitStatus> {
+        let pid = rustix::process::Pid::from_raw(self.pid.as_raw());
         loop {
             if let Some(status) = self.ended {
                 return Ok(status);
             }
-            match waitpid(self.pid, None) {
-                Ok(status) => self.ended = Some(status),
-                Err(Errno::EINTR) => {}
+            match waitpid(pid, WaitOptions::empty()) {
+                Ok(ended) => self.ended = ended.map(|(_, status)| status),
+                Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return Err(errno).context("cannot wait for the container"),
             }
         }
     }
 }
 
+/// The exit code: its own, or 128 + n if signal n ended it, as shells have it.
+pub(crate) fn exit_code(status: WaitStatus) -> u8 {
+    let by_signal = status.terminating_signal().map(|signal| 128 + signal);
+    status.exit_status().or(by_signal).unwrap_or(125) as u8
+}
+
 impl Drop for Child {
     fn drop(&mut self) {
         if self.ended.is_none() {
             // It may have ended by itself meanwhile: then there is only its status to collect.
-            let _ = send_signal(&self.pidfd, Signal::SIGKILL);
+            let _ = self.send(Signal::SIGKILL);
             let _ = self.reap();
         }
     }

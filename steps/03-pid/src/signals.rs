@@ -8,6 +8,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use anyhow::{Context, Result};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::{Pid, getpgid, getpid, getsid};
+
+use crate::kernel::{by_default, is_ignored};
 
 // ANCHOR: signals
 /// What is passed on: everything by which people and service managers speak to a process.
@@ -23,6 +26,8 @@ const FORWARDED: [Signal; 8] = [
 ];
 
 /// The signals of the host, blocked and readable (`man 2 signalfd`). Dropped, they are as before.
+/// A process has one of these at a time: what a second one finds blocked would stay so in the
+/// command.
 #[derive(Debug)]
 pub struct Signals {
     fd: SignalFd,
@@ -34,30 +39,34 @@ pub struct Signals {
 pub struct Caught {
     /// Which one.
     pub signal: Signal,
-    /// A shared terminal made it (^C, a closed window), and sent it to the command as well:
-    /// who passes it on again makes it arrive twice.
+    /// A terminal made it (^C, a closed window), and not a process.
     pub by_terminal: bool,
 }
 
 impl Signals {
-    /// Blocks the signals from here on.
+    /// Blocks the signals from here on. Programs that the host starts inherit this: they end by
+    /// SIGKILL or by the end of their input, and ^C does not take them from a living container.
     ///
     /// # Errors
     /// EMFILE, ENFILE: no descriptor is free.
     pub fn block() -> Result<Self> {
-        Self::block_all(FORWARDED.into_iter().collect())
+        Self::block_all(FORWARDED.into_iter())
     }
 
     /// The same with the news that a child has ended: what process 1 waits for.
     pub(crate) fn block_with_children() -> Result<Self> {
-        Self::block_all(FORWARDED.into_iter().chain([Signal::SIGCHLD]).collect())
+        Self::block_all(FORWARDED.into_iter().chain([Signal::SIGCHLD]))
     }
 
-    fn block_all(set: SigSet) -> Result<Self> {
-        let mut before = SigSet::empty();
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before)).context("cannot block signals")?;
+    fn block_all(signals: impl Iterator<Item = Signal>) -> Result<Self> {
+        // Whoever started us may have ignored it: then no status of a child would reach us.
+        by_default(Signal::SIGCHLD);
+        // A signal that is ignored, as by `nohup`, would be kept for us as soon as it is blocked.
+        let set: SigSet = signals.filter(|signal| !is_ignored(*signal)).collect();
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let fd = SignalFd::with_flags(&set, flags).context("cannot make a signalfd")?;
+        let mut before = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before)).context("cannot block signals")?;
         Ok(Self { fd, before })
     }
 
@@ -71,6 +80,16 @@ impl Signals {
         };
         let signal = Signal::try_from(info.ssi_signo as i32).context("a signal without a name")?;
         Ok(Some(Caught { signal, by_terminal: info.ssi_code == libc::SI_KERNEL }))
+    }
+
+    /// A signal that has arrived and wants the host to end.
+    pub(crate) fn end_of_host(&self) -> Result<Option<Signal>> {
+        while let Some(caught) = self.next()? {
+            if !matches!(caught.signal, Signal::SIGCONT | Signal::SIGWINCH) {
+                return Ok(Some(caught.signal));
+            }
+        }
+        Ok(None)
     }
 
     /// Gives back the mask that was there before: for the container's side, which has a copy.
@@ -88,9 +107,12 @@ impl Drop for Signals {
 // ANCHOR_END: signals
 
 impl Caught {
-    /// Whether a process that does nothing about it would end.
-    pub(crate) fn ends_a_process(self) -> bool {
-        !matches!(self.signal, Signal::SIGCHLD | Signal::SIGCONT | Signal::SIGWINCH)
+    /// Whether the terminal has sent it to `command` as well: whoever passes it on again makes it
+    /// arrive twice. A terminal's signals go to all of a process group, but that it was closed is
+    /// told to the leader of the session alone (`man 7 credentials`).
+    pub(crate) fn has_reached(self, command: Pid) -> bool {
+        let told_alone = self.signal == Signal::SIGHUP && getsid(None) == Ok(getpid());
+        self.by_terminal && !told_alone && getpgid(Some(command)) == getpgid(None)
     }
 }
 

@@ -1,0 +1,84 @@
+//! The few system calls for which no library has a safe name: all of the workshop's `unsafe`
+//! code is in this file.
+
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::unistd::{ForkResult, Pid};
+use step01_unshare::Namespaces;
+
+// ANCHOR: clone3
+/// Makes a child that is born in new namespaces (`man 2 clone3`). The parent gets its process id
+/// and a descriptor that stands for it, the child gets `None`.
+#[expect(unsafe_code, reason = "neither nix nor the C library has clone3")]
+pub(crate) fn clone3(namespaces: Namespaces) -> Result<Option<(Pid, OwnedFd)>, Errno> {
+    let mut pidfd: RawFd = -1;
+    // SAFETY: all fields are integers for which zero means "not asked for".
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = namespaces.bits() | libc::CLONE_PIDFD as u64;
+    args.pidfd = &raw mut pidfd as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: without CLONE_VM this is a fork: the child has a copy of all memory, and since
+    // there is one thread only (`refuse_threads`), no lock in it is held by anybody else.
+    // `args` and `pidfd` outlive the call; the kernel fills `pidfd` with a new descriptor.
+    unsafe {
+        match Errno::result(libc::syscall(libc::SYS_clone3, &raw mut args, size_of_val(&args)))? {
+            0 => Ok(None),
+            pid => Ok(Some((Pid::from_raw(pid as i32), OwnedFd::from_raw_fd(pidfd)))),
+        }
+    }
+}
+// ANCHOR_END: clone3
+
+/// The plain fork of `init` (`man 2 fork`).
+#[expect(unsafe_code, reason = "fork copies a process in which other threads might hold locks")]
+pub(crate) fn fork() -> nix::Result<ForkResult> {
+    // SAFETY: the container's side was cloned from one thread and has started none.
+    unsafe { nix::unistd::fork() }
+}
+
+/// Ends this process without running the destructors, which are the host's to run
+/// (`man 2 _exit`).
+#[expect(unsafe_code, reason = "exit handlers and destructors belong to the host's copy")]
+pub(crate) fn leave(code: u8) -> ! {
+    // SAFETY: _exit has no precondition.
+    unsafe { libc::_exit(code.into()) }
+}
+
+// ANCHOR: close
+/// Closes all descriptors from 3 on but one (`man 2 close_range`).
+#[expect(unsafe_code, reason = "nix has no close_range; what owned a descriptor does not know of it")]
+pub(crate) fn close_all_but(kept: RawFd) -> Result<(), Errno> {
+    let below = (3, kept.unsigned_abs().saturating_sub(1));
+    let above = (kept.unsigned_abs().saturating_add(1).max(3), u32::MAX);
+    for (first, last) in [below, above] {
+        if first <= last {
+            // SAFETY: the caller is about to exec or to `leave`: nothing uses or drops what
+            // owned these descriptors. The call itself takes integers.
+            Errno::result(unsafe { libc::close_range(first, last, 0) })?;
+        }
+    }
+    Ok(())
+}
+// ANCHOR_END: close
+
+/// Whether this process was started with the signal ignored, as `nohup` does with SIGHUP
+/// (`man 2 sigaction`).
+#[expect(unsafe_code, reason = "nix can ask for a signal's handler only by setting another")]
+pub(crate) fn is_ignored(signal: Signal) -> bool {
+    // SAFETY: a sigaction is made of integers and an optional function, for which zero is valid;
+    // with a null second argument the call only writes the third.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal as i32, std::ptr::null(), &raw mut now) == 0
+            && now.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Lets a signal do what it does by default (`man 7 signal`).
+#[expect(unsafe_code, reason = "a signal handler could do anything; the default one does not")]
+pub(crate) fn by_default(which: Signal) {
+    // SAFETY: SIG_DFL is no function of ours. The only error is EINVAL, for SIGKILL and SIGSTOP.
+    let _ = unsafe { signal(which, SigHandler::SigDfl) };
+}
