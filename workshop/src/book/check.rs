@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 
 use super::blocks::Page;
 use super::fix::Edit;
-use super::page::{Deed, Script};
-use super::{BookArgs, binaries, differences, fix, frame, includes, left, page};
+use super::script::{Deed, Script};
+use super::{BookArgs, binaries, differences, fix, frame, includes, left, page, script};
 use crate::problem::Problem;
 use crate::workspace;
 
@@ -27,7 +27,7 @@ impl Reading {
         let mut problems = Vec::new();
         let page = Page::read(file, &mut problems)?;
         includes::check(&page, &mut problems);
-        let script = page::script(&page, have_root).map_err(|more| problems.extend(more)).ok();
+        let script = script::read(&page, have_root).map_err(|more| problems.extend(more)).ok();
         let sessions = page.blocks.iter().filter(|block| block.language == "console").count();
         let minutes = frame::check(&page, sessions, &mut problems);
         let mut edits = differences::edits(&page, &mut problems)?;

@@ -9,25 +9,25 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::compare::{self, Bindings};
+use super::compare;
 use super::interrupt::Interrupt;
 use super::left::Household;
 use super::output;
 use super::plan::After;
 use super::session::{Act, Event, Seat};
-use super::terminal::{Level, Terminal};
+use super::terminal::Terminal;
+use super::wildcards::Bindings;
 
 /// A command that is not waited for is at rest when nothing came for this long.
-const QUIET: Duration = Duration::from_millis(300);
+pub const QUIET: Duration = Duration::from_millis(300);
 /// Without knowing what should come (`--fix`), wait this long.
 const QUIET_UNKNOWN: Duration = Duration::from_secs(2);
-/// How often a shell inside is asked anew for its prompt: what is typed before it listens may get lost.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The terminals, by the seats in front of them.
 pub struct Desk {
-    seats: Vec<(Seat, Terminal)>,
-    markers: u32,
+    pub seats: Vec<(Seat, Terminal)>,
+    /// How many prompts were made so far: each is another.
+    pub prompts: u32,
     pub household: Household,
     interrupt: Interrupt,
     /// `--fix`: what is printed tells nothing about what should come.
@@ -39,7 +39,7 @@ pub struct Stuck(pub String);
 
 impl Desk {
     pub fn new(household: Household, interrupt: Interrupt, guess: bool) -> Self {
-        Self { seats: Vec::new(), markers: 0, household, interrupt, guess }
+        Self { seats: Vec::new(), prompts: 0, household, interrupt, guess }
     }
 
     pub fn has(&self, seat: &Seat) -> bool {
@@ -91,7 +91,7 @@ impl Desk {
     }
 
     /// Waits for the prompt of `depth`. With `patience` a prompt further in may come first.
-    fn until_prompt(
+    pub fn until_prompt(
         &mut self,
         at: usize,
         depth: usize,
@@ -130,57 +130,6 @@ impl Desk {
             }
             self.listen()?;
         }
-    }
-
-    /// Gives the shell that is starting at this terminal a prompt of ours; returns what came before its own prompt.
-    fn open(&mut self, at: usize, deadline: Instant) -> Result<Result<String, Stuck>> {
-        let depth = self.seats[at].1.levels.len();
-        self.markers += 1;
-        let number = self.markers;
-        // The two quotes keep the marker itself out of what a shell may echo.
-        let (marker, quoted) =
-            (format!("@@{}.{number}@@", self.nonce()), format!("@@''{}.{number}@@", self.nonce()));
-        let ask = format!(
-            " case $PS1 in @@*);; *) stty -echo; PS1={quoted} PS2=;unset HISTFILE;esac 2>/dev/null\n"
-        );
-        self.seats[at].1.levels.push(Level { marker, echoes: false });
-        let started = Instant::now();
-        let mut asked = None::<Instant>;
-        let mut text = String::new();
-        loop {
-            let terminal = &mut self.seats[at].1;
-            if let Some((found, before)) = terminal.take_prompt() {
-                text += &before;
-                if found == depth {
-                    break;
-                }
-                // The line that asks may have reached the outer shell, which then answers by its own prompt.
-                terminal.levels.pop();
-                return Ok(Err(Stuck(format!("started no shell{}", output::quoted(&text)))));
-            }
-            if terminal.closed || Instant::now() > deadline {
-                let shown = text + &terminal.take_all();
-                return Ok(Err(Stuck(format!("no shell answers{}", output::quoted(&shown)))));
-            }
-            let quiet = terminal.last.max(started).elapsed() > QUIET / 2;
-            if quiet && asked.is_none_or(|asked| asked.elapsed() > ASK_AGAIN) {
-                terminal.send(&ask);
-                asked = Some(Instant::now());
-            }
-            self.listen()?;
-        }
-        // It may have been asked twice and answer twice: only what comes behind this word is the present.
-        let word = format!("@@.{number}");
-        self.seats[at].1.send(&format!(" echo @@''.{number}\n"));
-        let mut synced = String::new();
-        while !synced.contains(&word) {
-            match self.until_prompt(at, depth, false, deadline)? {
-                Ok(more) => synced += &more,
-                Err(stuck) => return Ok(Err(stuck)),
-            }
-        }
-        self.seats[at].1.levels[depth].echoes = synced.contains("echo @@");
-        Ok(Ok(output::before_prompt(&text, "case $PS1")))
     }
 
     fn until_settled(
@@ -243,9 +192,5 @@ impl Desk {
         }
         self.household.bury();
         self.interrupt.check()
-    }
-
-    fn nonce(&self) -> String {
-        format!("{:x}", std::process::id())
     }
 }

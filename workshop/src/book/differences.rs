@@ -12,9 +12,8 @@ pub fn edits(page: &Page, problems: &mut Vec<Problem>) -> Result<Vec<Edit>> {
     let mut edits = Vec::new();
     for block in &page.blocks {
         let Some(step) = block.value("step") else { continue };
-        let root = workspace::root()?;
         let generated = match step.parse() {
-            Ok(number) => diff::between(&root, number).map_err(|error| format!("{error:#}")),
+            Ok(number) => diff::between(&workspace::root()?, number).map_err(|error| format!("{error:#}")),
             Err(_) => Err(format!("step={step} is no step's number")),
         };
         match generated {

@@ -12,13 +12,16 @@ mod frame;
 mod includes;
 mod interrupt;
 mod left;
+mod opening;
 mod output;
 mod page;
 mod person;
 mod plan;
+mod script;
 mod session;
 mod summary;
 mod terminal;
+mod wildcards;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,38 +1,26 @@
 //! One page: its files are written and its sessions typed, in the order of the page, in a folder of its own.
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 
-use super::blocks::{Block, Page};
-use super::compare::{self, Bindings};
+use super::blocks::Page;
+use super::compare;
 use super::desk::Desk;
-use super::fix::Edit;
+use super::fix::{self, Edit};
 use super::folder::Folder;
 use super::interrupt::Interrupt;
 use super::left::Household;
 use super::person::{People, Person};
-use super::plan::{self, After};
-use super::session::{self, Act, Event, Seat};
+use super::script::{Deed, Script};
+use super::session::{Act, Event, Seat};
 use super::terminal::Terminal;
-use super::{fix, includes};
+use super::wildcards::Bindings;
 use crate::problem::Problem;
-use std::path::Path;
-use std::time::{Duration, Instant};
 
 /// A page may take this long.
 const LIMIT: Duration = Duration::from_secs(300);
-
-/// What is done on a page, in its order.
-pub enum Deed {
-    Write { line: usize, name: String, content: Vec<String> },
-    Session(Event, After),
-}
-
-/// The deeds of a page, read and planned; and the lines of root's blocks if there is no root to run them.
-pub struct Script {
-    pub deeds: Vec<Deed>,
-    pub not_run: Vec<usize>,
-    pub sessions: usize,
-}
 
 /// What came of running a page.
 #[derive(Default)]
@@ -40,68 +28,6 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     pub edits: Vec<Edit>,
     pub commands: usize,
-}
-
-/// Reads the deeds of a page.
-pub fn script(page: &Page, have_root: bool) -> Result<Script, Vec<Problem>> {
-    let mut script = Script { deeds: Vec::new(), not_run: Vec::new(), sessions: 0 };
-    let mut problems = Vec::new();
-    let mut events = Vec::new();
-    for block in &page.blocks {
-        if let Some(name) = block.value("file") {
-            match includes::expand(&page.file, &block.content) {
-                Ok(content) => {
-                    script.deeds.push(Deed::Write { line: block.line, name: name.to_owned(), content })
-                }
-                // The includes of all blocks are checked elsewhere, and told there.
-                Err(_) => continue,
-            }
-        } else if block.language == "console" {
-            script.sessions += 1;
-            match session::read(&page.file, block) {
-                Ok(_) if block.has("root") && !have_root => script.not_run.push(block.line),
-                Ok(read) => {
-                    for event in &read {
-                        script.deeds.push(Deed::Session(event.clone(), After::Ends));
-                    }
-                    events.extend(read);
-                }
-                Err(problem) => problems.push(problem),
-            }
-        } else {
-            problems.extend(unexecuted(page, block));
-        }
-    }
-    match plan::plan(&page.file, &events) {
-        Ok(plan) if problems.is_empty() => {
-            let mut plan = plan.into_iter();
-            for deed in &mut script.deeds {
-                if let (Deed::Session(_, after), true) = (&mut *deed, plan.len() > 0) {
-                    *after = plan.next().unwrap_or(After::Ends);
-                }
-            }
-            Ok(script)
-        }
-        Ok(_) => Err(problems),
-        Err(problem) => {
-            problems.push(problem);
-            Err(problems)
-        }
-    }
-}
-
-/// A session printed in another kind of block would not be run.
-fn unexecuted(page: &Page, block: &Block) -> Option<Problem> {
-    if !["text", "sh"].contains(&block.language.as_str()) {
-        return None;
-    }
-    let typed = |line: &String| session::prompt(line).is_some_and(|(_, typed)| !typed.is_empty());
-    let at = block.content.iter().position(typed)?;
-    Some(Problem::new(
-        &page.file,
-        block.line + 1 + at,
-        "this looks like a session, and only ```console is run",
-    ))
 }
 
 /// Runs a page. Whatever happens, its processes, mounts and folder are gone afterwards.

@@ -1,0 +1,82 @@
+//! What is to be done on a page, in its order: files are written and sessions typed.
+
+use super::blocks::{Block, Page};
+use super::includes;
+use super::plan::{self, After};
+use super::session::{self, Event};
+use crate::problem::Problem;
+
+/// What is done on a page, in its order.
+pub enum Deed {
+    Write { line: usize, name: String, content: Vec<String> },
+    Session(Event, After),
+}
+
+/// The deeds of a page, read and planned; and the lines of root's blocks if there is no root to run them.
+pub struct Script {
+    pub deeds: Vec<Deed>,
+    pub not_run: Vec<usize>,
+    pub sessions: usize,
+}
+
+/// Reads the deeds of a page.
+pub fn read(page: &Page, have_root: bool) -> Result<Script, Vec<Problem>> {
+    let mut script = Script { deeds: Vec::new(), not_run: Vec::new(), sessions: 0 };
+    let mut problems = Vec::new();
+    let mut events = Vec::new();
+    for block in &page.blocks {
+        if let Some(name) = block.value("file") {
+            match includes::expand(&page.file, &block.content) {
+                Ok(content) => {
+                    script.deeds.push(Deed::Write { line: block.line, name: name.to_owned(), content })
+                }
+                // The includes of all blocks are checked elsewhere, and told there.
+                Err(_) => continue,
+            }
+        } else if block.language == "console" {
+            script.sessions += 1;
+            match session::read(&page.file, block) {
+                Ok(_) if block.has("root") && !have_root => script.not_run.push(block.line),
+                Ok(read) => {
+                    for event in &read {
+                        script.deeds.push(Deed::Session(event.clone(), After::Ends));
+                    }
+                    events.extend(read);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        } else {
+            problems.extend(unexecuted(page, block));
+        }
+    }
+    match plan::plan(&page.file, &events) {
+        Ok(plan) if problems.is_empty() => {
+            let mut plan = plan.into_iter();
+            for deed in &mut script.deeds {
+                if let (Deed::Session(_, after), true) = (&mut *deed, plan.len() > 0) {
+                    *after = plan.next().unwrap_or(After::Ends);
+                }
+            }
+            Ok(script)
+        }
+        Ok(_) => Err(problems),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    }
+}
+
+/// A session printed in another kind of block would not be run.
+fn unexecuted(page: &Page, block: &Block) -> Option<Problem> {
+    if !["text", "sh"].contains(&block.language.as_str()) {
+        return None;
+    }
+    let typed = |line: &String| session::prompt(line).is_some_and(|(_, typed)| !typed.is_empty());
+    let at = block.content.iter().position(typed)?;
+    Some(Problem::new(
+        &page.file,
+        block.line + 1 + at,
+        "this looks like a session, and only ```console is run",
+    ))
+}
