@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use base64::Engine;
@@ -55,31 +55,31 @@ struct Entry {
     identitytoken: Option<String>,
 }
 
-/// The login for a registry (`docker.io`, `localhost:5000`), if one is configured.
-pub fn login(registry: &str) -> Result<Option<Login>> {
-    let Some(path) = path() else { return Ok(None) };
-    let text = match fs::read(&path) {
+/// Docker's file: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`. `None` without a home.
+pub fn default_file() -> Option<PathBuf> {
+    let named = |name| std::env::var_os(name).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let folder = named("DOCKER_CONFIG").or_else(|| Some(named("HOME")?.join(".docker")))?;
+    Some(folder.join("config.json"))
+}
+
+/// The login for a registry (`docker.io`, `localhost:5000`), if the file has one. There may be no file.
+pub fn login(file: &Path, registry: &str) -> Result<Option<Login>> {
+    let text = match fs::read(file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
     };
     if text.trim_ascii().is_empty() {
         return Ok(None);
     }
     // serde_json's own text could show a piece of a password: the place says enough.
-    let file: File = serde_json::from_slice(&text).map_err(|error| {
+    let content: File = serde_json::from_slice(&text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        anyhow!("cannot read {}: not valid at line {line}, column {column}", path.display())
+        anyhow!("cannot read {}: not valid at line {line}, column {column}", file.display())
     })?;
-    file.login(registry).with_context(|| format!("cannot use the login for {registry} in {}", path.display()))
-}
-
-fn path() -> Option<PathBuf> {
-    let folder = match std::env::var_os("DOCKER_CONFIG").filter(|folder| !folder.is_empty()) {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(std::env::var_os("HOME").filter(|home| !home.is_empty())?).join(".docker"),
-    };
-    Some(folder.join("config.json"))
+    content
+        .login(registry)
+        .with_context(|| format!("cannot use the login for {registry} in {}", file.display()))
 }
 
 impl File {

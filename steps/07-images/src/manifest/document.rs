@@ -13,10 +13,15 @@ use crate::text::printable;
 /// The annotation that names an image in a layout's `index.json` (annotations.md).
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
+/// Our own annotation in `index.json`: the digest by which the registry knows what was pulled, of an index or of a
+/// manifest in Docker's words.
+pub const PULLED: &str = "coracle.pulled";
+
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
-const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The media type of all manifests in the store.
+pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_SCHEMA_1: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v1+prettyjws",

@@ -8,6 +8,7 @@
 //! OCI image specification: image-index.md, manifest.md, config.md. Docker's own documents (manifest version 2,
 //! schema 2) differ in their media types only.
 
+mod convert;
 mod document;
 mod platform;
 
@@ -15,7 +16,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
-pub use document::{ACCEPTED, Descriptor, Document, Manifest, REF_NAME, choose};
+pub use convert::to_oci;
+pub use document::{ACCEPTED, Descriptor, Document, Manifest, OCI_MANIFEST, PULLED, REF_NAME, choose};
 pub use platform::Platform;
 
 use crate::digest::Digest;

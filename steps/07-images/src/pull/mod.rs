@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 pub use unpack::unpack_image;
 
 use crate::digest::Digest;
-use crate::manifest::{self, Descriptor, Document, Image, LARGEST_DOCUMENT, Manifest, Platform};
+use crate::manifest::{self, Document, Image, LARGEST_DOCUMENT, Manifest, OCI_MANIFEST, PULLED, Platform};
 use crate::names::{Reference, Version};
 use crate::progress::Progress;
 use crate::registry::{self, Fetched, Registry};
@@ -44,11 +44,13 @@ pub fn pull(store: &Store, reference: &Reference, options: &PullOptions) -> Resu
     let first = registry.manifest(&reference.version)?;
     let told = first.digest;
     let wanted = options.platform.clone().unwrap_or_else(Platform::of_this_machine);
-    let (fetched, manifest) = choose(&registry, first, &wanted)?;
+    let fetched = choose(&registry, first, &wanted)?;
 
     let writer = store.writer()?;
-    let descriptor = add_manifest(&writer, &fetched)?;
-    let image = add_config(&writer, &registry, &fetched, &manifest)?;
+    let (text, manifest) = manifest::to_oci(&fetched.text)?;
+    let mut descriptor = writer.add(OCI_MANIFEST, &mut &*text)?;
+    descriptor.annotations.insert(PULLED.to_owned(), told.to_string());
+    let image = add_config(&writer, &registry, descriptor.digest, &manifest)?;
     if options.platform.is_some() {
         ensure!(
             image.platform.fits(&wanted).is_some(),
@@ -79,12 +81,12 @@ fn greeting(reference: &Reference) -> String {
 }
 
 /// Goes from index to manifest: the platform decides.
-fn choose(registry: &Registry, first: Fetched, wanted: &Platform) -> Result<(Fetched, Manifest)> {
+fn choose(registry: &Registry, first: Fetched, wanted: &Platform) -> Result<Fetched> {
     let mut fetched = first;
     for _ in 0..=DEEPEST_INDEX {
         let parsed = Document::parse(&fetched.text, &fetched.content_type);
         match parsed.with_context(|| format!("cannot use manifest {}", fetched.digest))? {
-            Document::Manifest(manifest) => return Ok((fetched, manifest)),
+            Document::Manifest(_) => return Ok(fetched),
             Document::Index(manifests) => {
                 let chosen = manifest::choose(&manifests, wanted)?;
                 fetched = registry.manifest(&Version::Digest(chosen.digest))?;
@@ -101,18 +103,7 @@ fn choose(registry: &Registry, first: Fetched, wanted: &Platform) -> Result<(Fet
     bail!("the index leads to another one more than {DEEPEST_INDEX} times")
 }
 
-fn add_manifest(writer: &Writer, fetched: &Fetched) -> Result<Descriptor> {
-    let own: serde_json::Value = serde_json::from_slice(&fetched.text)?;
-    // A registry that knows only "application/json" is not to be quoted.
-    let kind = match own["mediaType"].as_str() {
-        Some(kind) => kind,
-        None if manifest::ACCEPTED.contains(&&*fetched.content_type) => &fetched.content_type,
-        None => manifest::ACCEPTED[1],
-    };
-    writer.add(kind, &mut &*fetched.text)
-}
-
-fn add_config(writer: &Writer, registry: &Registry, fetched: &Fetched, manifest: &Manifest) -> Result<Image> {
+fn add_config(writer: &Writer, registry: &Registry, image: Digest, manifest: &Manifest) -> Result<Image> {
     let config = &manifest.config;
     let digest: Digest = config.digest;
     ensure!(
@@ -124,5 +115,5 @@ fn add_config(writer: &Writer, registry: &Registry, fetched: &Fetched, manifest:
         registry.blob(config, &mut incoming, &|_| Ok(()))?;
         incoming.keep()?;
     }
-    Image::new(fetched.digest, manifest, &writer.document(config)?)
+    Image::new(image, manifest, &writer.document(config)?)
 }

@@ -10,9 +10,6 @@ use ureq::tls::TlsConfig;
 
 use crate::text::printable;
 
-/// How long a server may be silent. There is no total timeout: a large layer over a slow line takes its time.
-const STALL: Duration = Duration::from_secs(30);
-
 /// The most redirects of one request.
 const MOST_REDIRECTS: usize = 10;
 
@@ -56,15 +53,15 @@ pub(super) struct Http(Agent);
 
 impl Http {
     /// `is_near`: the server is this machine, so that no proxy can reach it.
-    pub fn new(tls_verify: bool, is_near: bool) -> Self {
+    pub fn new(tls_verify: bool, is_near: bool, stall: Duration) -> Self {
         let tls = TlsConfig::builder().disable_verification(!tls_verify).build();
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .timeout_connect(Some(STALL))
-            .timeout_per_read(Some(STALL))
-            .timeout_per_write(Some(STALL))
+            .timeout_connect(Some(stall))
+            .timeout_per_read(Some(stall))
+            .timeout_per_write(Some(stall))
             .user_agent(concat!("coracle/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls);
         if is_near {

@@ -12,6 +12,7 @@ mod tries;
 
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,13 +34,23 @@ pub struct Options {
     pub tls_verify: bool,
     /// Say whom a password is sent to.
     pub verbose: bool,
+    /// Docker's file with the logins; `None`: there are none.
+    pub docker_config: Option<PathBuf>,
+    /// How long a server may be silent. There is no total timeout: a large layer over a slow line takes its time.
+    pub stall: Duration,
     /// The first pause before something is tried again; each further one is twice as long.
     pub pause: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tls_verify: true, verbose: false, pause: Duration::from_millis(200) }
+        Self {
+            tls_verify: true,
+            verbose: false,
+            docker_config: credentials::default_file(),
+            stall: Duration::from_secs(30),
+            pause: Duration::from_millis(200),
+        }
     }
 }
 
@@ -76,14 +87,18 @@ impl Registry {
         // Docker's registry is not where its name says.
         let host = if name == DEFAULT_REGISTRY { "registry-1.docker.io" } else { &*name };
         let is_near = is_loopback(host);
-        let http = Http::new(options.tls_verify, is_near);
+        let http = Http::new(options.tls_verify, is_near, options.stall);
         let scheme = match is_near || !options.tls_verify {
             true => scheme(&http, host),
             false => "https",
         };
+        let login = match &options.docker_config {
+            Some(file) => credentials::login(file, &name)?,
+            None => None,
+        };
         Ok(Self {
             address: format!("{scheme}://{host}"),
-            login: credentials::login(&name)?,
+            login,
             repository: reference.repository.clone(),
             options: options.clone(),
             authorization: Mutex::new(None),

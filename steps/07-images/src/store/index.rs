@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::Store;
 use super::blobs::{open_regular, write_whole};
 use crate::digest::Digest;
-use crate::manifest::{Descriptor, LARGEST_DOCUMENT, REF_NAME};
+use crate::manifest::{Descriptor, LARGEST_DOCUMENT, PULLED, REF_NAME};
 use crate::names::Reference;
 
 /// The whole document.
@@ -25,6 +25,13 @@ pub(super) struct Entry {
     pub name: Option<String>,
     /// The manifest.
     pub descriptor: Descriptor,
+}
+
+impl Entry {
+    /// What [`PULLED`] tells.
+    pub fn pulled(&self) -> Option<Digest> {
+        self.descriptor.annotations.get(PULLED)?.parse().ok()
+    }
 }
 
 impl Default for Index {
@@ -85,8 +92,8 @@ impl Index {
             let Ok(image) = store.image(&entry.descriptor) else {
                 continue;
             };
-            let ids = [image.config_digest, image.digest];
-            if ids.iter().any(|id| id.hex().starts_with(digits)) {
+            let ids = [Some(image.config_digest), Some(image.digest), entry.pulled()];
+            if ids.iter().flatten().any(|id| id.hex().starts_with(digits)) {
                 found.push((image.config_digest, entry));
             }
         }

@@ -55,6 +55,8 @@ pub struct Named {
     pub name: Option<String>,
     /// The image.
     pub image: Image,
+    /// The digest by which its registry knows it, if it was pulled.
+    pub pulled: Option<Digest>,
 }
 
 /// Held while content must stay as it is: see the two locks above.
@@ -146,7 +148,8 @@ impl Store {
         let entries = Index::read(&self.root)?.entries();
         let named = entries.into_iter().filter_map(|entry| {
             let image = self.image(&entry.descriptor).ok()?;
-            Some(Named { name: entry.name, image })
+            let pulled = entry.pulled();
+            Some(Named { name: entry.name, image, pulled })
         });
         Ok(named.collect())
     }
