@@ -20,6 +20,8 @@ use rustix::mount::{
 /// A new mount of a file system of this type, not yet attached to any place.
 pub(crate) fn new(kind: &str, options: &[(&str, String)], attributes: MountAttrFlags) -> Result<OwnedFd> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    // What /proc/mounts shows as the device: nobody reads it, but "none" would look odd.
+    fsconfig_set_string(context.as_fd(), "source", kind)?;
     for (name, value) in options {
         fsconfig_set_string(context.as_fd(), *name, value.as_str())
             .with_context(|| format!("the option {name}={value}"))?;
@@ -32,10 +34,18 @@ pub(crate) fn new(kind: &str, options: &[(&str, String)], attributes: MountAttrF
 // ANCHOR: clone_tree
 /// A copy of what is mounted at `path` and below: a bind mount without a place.
 pub(crate) fn clone_tree(path: &Path) -> Result<OwnedFd> {
-    let flags =
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-    open_tree(CWD, path, flags).with_context(|| format!("cannot open {}", path.display()))
+    open_tree(CWD, path, CLONE).with_context(|| format!("cannot open {}", path.display()))
 }
+
+/// The same for what is open already, whatever its path leads to now.
+pub(crate) fn clone_open(place: &OwnedFd) -> Result<OwnedFd> {
+    Ok(open_tree(place, "", CLONE | OpenTreeFlags::AT_EMPTY_PATH)?)
+}
+
+/// In a user namespace a copy must be recursive: what is mounted below may be there to hide
+/// something, and the kernel does not let us look under it.
+const CLONE: OpenTreeFlags =
+    OpenTreeFlags::OPEN_TREE_CLONE.union(OpenTreeFlags::OPEN_TREE_CLOEXEC).union(OpenTreeFlags::AT_RECURSIVE);
 // ANCHOR_END: clone_tree
 
 // ANCHOR: attach
@@ -77,4 +87,9 @@ fn mount_setattr(mount: impl AsFd, attributes: MountAttrFlags, flags: i32) -> Re
         0 => Ok(()),
         _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
     }
+}
+
+/// Whether the kernel's answer, at the bottom of an error, was this one.
+pub(crate) fn is(error: &anyhow::Error, errno: Errno) -> bool {
+    error.downcast_ref::<Errno>() == Some(&errno)
 }

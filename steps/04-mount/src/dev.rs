@@ -3,17 +3,15 @@
 //! Making a device node is forbidden in a user namespace, so that nobody makes one for the
 //! disk. Binding one that exists is not; for root and for others there is one way.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FileType, Mode, OFlags, fstat, major, minor, mkdirat, openat, symlinkat};
 use rustix::io::Errno;
-use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags as Attr, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
-};
+use rustix::mount::MountAttrFlags as Attr;
 
-use crate::attach::{attach, clone_tree, new};
+use crate::attach::{attach, clone_tree, is, new};
 
 // ANCHOR: dev
 /// Name, and the numbers by which the kernel knows the device (the OCI runtime specification,
@@ -67,20 +65,14 @@ pub(crate) fn check_node(node: &OwnedFd, (wanted_major, wanted_minor): (u32, u32
     Ok(())
 }
 
-/// Terminals of our own (`man 4 pts`). Group 5 is tty on every Linux; where only one id has a
-/// meaning, the kernel refuses it, and terminals belong to that one.
+/// Terminals of our own (`man 4 pts`). Group 5 is tty on every Linux; where it has no meaning,
+/// the kernel refuses it, and terminals belong to the group of who opens them.
 fn terminals() -> Result<OwnedFd> {
-    let context = fsopen("devpts", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    for (name, value) in [("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")] {
-        match fsconfig_set_string(context.as_fd(), name, value) {
-            Err(Errno::INVAL) if name == "gid" => {}
-            other => other.with_context(|| format!("the option {name}={value}"))?,
-        }
+    let options = [("ptmxmode", "666"), ("mode", "620"), ("gid", "5")];
+    let options = options.map(|(name, value)| (name, value.to_owned()));
+    let attributes = Attr::MOUNT_ATTR_NOSUID | Attr::MOUNT_ATTR_NOEXEC;
+    match new("devpts", &options, attributes) {
+        Err(error) if is(&error, Errno::INVAL) => new("devpts", &options[..2], attributes),
+        other => other,
     }
-    fsconfig_create(context.as_fd())?;
-    Ok(fsmount(
-        context.as_fd(),
-        FsMountFlags::FSMOUNT_CLOEXEC,
-        Attr::MOUNT_ATTR_NOSUID | Attr::MOUNT_ATTR_NOEXEC,
-    )?)
 }

@@ -7,6 +7,7 @@
 mod attach;
 mod contained;
 mod dev;
+mod explain;
 mod masks;
 mod options;
 mod root;

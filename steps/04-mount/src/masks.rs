@@ -1,7 +1,8 @@
 //! What of /proc and /sys is hidden, and what can only be read.
 //!
 //! /proc has files through which root changes the whole machine: no namespace divides them. The
-//! lists are Docker's (moby, `oci/defaults.go`).
+//! lists are Docker's (moby, `daemon/pkg/oci/defaults.go`), but for the temperatures of each
+//! processor.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -9,9 +10,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
-use rustix::mount::{MountAttrFlags as Attr, OpenTreeFlags, open_tree};
+use rustix::mount::MountAttrFlags as Attr;
 
-use crate::attach::{attach, clone_tree, new, set};
+use crate::attach::{attach, clone_open, clone_tree, new, set};
 use crate::contained::Contained;
 use crate::dev::check_node;
 
@@ -60,22 +61,21 @@ fn there(root: &Contained, path: &str) -> Result<Option<OwnedFd>> {
 
 /// A directory is covered by an empty one, a file by /dev/null.
 fn hide(target: &OwnedFd) -> Result<()> {
-    if FileType::from_raw_mode(fstat(target)?.st_mode) == FileType::Directory {
-        let options = [("mode", "755".to_owned()), ("size", "0".to_owned())];
-        return attach(&new("tmpfs", &options, Attr::MOUNT_ATTR_RDONLY)?, target);
-    }
-    let null = clone_tree("/dev/null".as_ref())?;
-    check_node(&null, (1, 3))?;
-    attach(&null, target)
+    let cover = match FileType::from_raw_mode(fstat(target)?.st_mode) {
+        FileType::Directory => new("tmpfs", &[("mode", "755".to_owned())], Attr::empty())?,
+        _ => {
+            let null = clone_tree("/dev/null".as_ref())?;
+            check_node(&null, (1, 3))?;
+            null
+        }
+    };
+    set(&cover, Attr::MOUNT_ATTR_RDONLY)?;
+    attach(&cover, target)
 }
 
 /// A copy of the mount over itself, which does not allow writing.
 fn freeze(target: &OwnedFd) -> Result<()> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH
-        | OpenTreeFlags::AT_RECURSIVE;
-    let tree = open_tree(target, "", flags)?;
-    set(&tree, Attr::MOUNT_ATTR_RDONLY)?;
-    attach(&tree, target)
+    let copy = clone_open(target)?;
+    set(&copy, Attr::MOUNT_ATTR_RDONLY)?;
+    attach(&copy, target)
 }

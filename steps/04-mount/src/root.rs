@@ -1,18 +1,20 @@
 //! The walls of this step: a mount namespace that keeps to itself, and another root.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, fchdir, pivot_root};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{OFlags, open};
 use rustix::mount::MountAttrFlags as Attr;
 use step01_unshare::Namespaces;
 use step03_pid::Isolation;
 
-use crate::attach::{attach, clone_tree, set_this};
+use crate::attach::{attach, clone_open, set_this};
 use crate::contained::Contained;
-use crate::{Entry, masks, standard};
+use crate::{Entry, explain, masks, standard};
 
 // ANCHOR: namespace
 /// A mount namespace of its own, from which no mount gets out to the host, and into which none
@@ -26,9 +28,9 @@ impl Isolation for MountNamespace {
     }
 
     fn in_container(&self) -> Result<()> {
-        // The kernel ignores every other flag in this call, and this flag in every other call.
+        // A call of its own: beside MS_BIND the kernel would ignore MS_PRIVATE (man 2 mount).
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
-            .context("cannot make the mounts private")
+            .map_err(|errno| explain::root("cannot make the mounts private", errno))
     }
 }
 // ANCHOR_END: namespace
@@ -54,6 +56,8 @@ impl Root {
 
 impl Isolation for Root {
     fn in_container(&self) -> Result<()> {
+        // What is made from here on, by us or by the command, shall not depend on the host's.
+        umask(Mode::from_bits_truncate(0o022));
         let root = self.become_a_mount()?;
         for entry in &self.entries {
             entry.mount(&root)?;
@@ -70,11 +74,17 @@ impl Root {
     /// The new root must be a mount of its own, or pivot_root answers EINVAL: so it is mounted
     /// over itself.
     fn become_a_mount(&self) -> Result<Contained> {
-        let mounted = || format!("cannot mount the root file system {}", self.path.display());
-        let tree = clone_tree(&self.path).with_context(mounted)?;
-        let place = open(&self.path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).with_context(mounted)?;
-        attach(&tree, &place).with_context(mounted)?;
-        Ok(Contained::new(tree))
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mounted = || -> Result<OwnedFd> {
+            let place = open(&self.path, flags, rustix::fs::Mode::empty())?;
+            let root = clone_open(&place)?;
+            attach(&root, &place)?;
+            Ok(root)
+        };
+        let root = mounted();
+        let root =
+            root.with_context(|| format!("cannot mount the root file system {}", self.path.display()))?;
+        Ok(Contained::new(root))
     }
 }
 
@@ -82,7 +92,7 @@ impl Root {
 /// is mounted over the new one, and no directory for it is needed.
 fn pivot(root: &Contained) -> Result<()> {
     fchdir(root).context("cannot change to the new root")?;
-    pivot_root(".", ".").context("cannot make it the root")?;
+    pivot_root(".", ".").map_err(|errno| explain::root("cannot make it the root", errno))?;
     umount2(".", MntFlags::MNT_DETACH).context("cannot leave the old root behind")?;
     chdir("/").context("cannot change to /")
 }

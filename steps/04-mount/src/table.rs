@@ -8,9 +8,9 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags as Attr;
 
-use crate::attach::{attach, clone_tree, new, set};
+use crate::attach::{attach, clone_tree, is, new, set};
 use crate::contained::Contained;
-use crate::dev;
+use crate::{dev, explain};
 
 // ANCHOR: entry
 /// One mount below the container's root.
@@ -20,7 +20,7 @@ pub struct Entry {
     pub what: What,
     /// Where, as the container names it.
     pub target: PathBuf,
-    /// Whether nothing below can be changed.
+    /// Whether nothing below can be changed. (In `Dev` nothing but names can.)
     pub read_only: bool,
 }
 
@@ -70,41 +70,33 @@ impl Entry {
 
     // ANCHOR: mount
     fn try_mount(&self, root: &Contained) -> Result<()> {
-        let harmless = Attr::MOUNT_ATTR_NOSUID | Attr::MOUNT_ATTR_NODEV;
-        let inert = harmless | Attr::MOUNT_ATTR_NOEXEC;
-        // Our own go onto directories that the root file system has, or that we make there, and
-        // never onto a link: it would be the image that says where /proc is.
-        let own_place = || root.directory(&self.target);
-        match &self.what {
-            What::Proc => {
-                let proc = new("proc", &[], inert).map_err(explain_proc)?;
-                attach(&proc, &own_place()?)?;
-            }
-            What::Sys => attach(&sys(inert)?, &own_place()?)?,
-            What::Dev => dev::mount(&own_place()?)?,
-            What::Mqueue => attach(&new("mqueue", &[], inert)?, &own_place()?)?,
+        let inert = Attr::MOUNT_ATTR_NOSUID | Attr::MOUNT_ATTR_NODEV | Attr::MOUNT_ATTR_NOEXEC;
+        let mount = match &self.what {
+            What::Proc => new("proc", &[], inert).map_err(explain::proc)?,
+            What::Sys => sys(inert)?,
+            What::Mqueue => new("mqueue", &[], inert)?,
             What::Tmpfs { mode, size } => {
                 let mut options = vec![("mode", format!("{mode:o}"))];
                 options.extend(size.map(|size| ("size", size.to_string())));
-                let tmpfs = new("tmpfs", &options, harmless)?;
-                if self.read_only {
-                    set(&tmpfs, Attr::MOUNT_ATTR_RDONLY)?;
-                }
-                attach(&tmpfs, &root.followed(&self.target, FileType::Directory)?)?;
+                new("tmpfs", &options, inert)?
             }
-            What::Bind(source) => {
-                let tree = clone_tree(source)?;
-                let kind = FileType::from_raw_mode(fstat(&tree)?.st_mode);
-                let target = root.followed(&self.target, kind)?;
-                if self.read_only {
-                    // All that is mounted below the source as well: a plain read-only bind
-                    // mount would leave those writable (man 2 mount_setattr).
-                    set(&tree, Attr::MOUNT_ATTR_RDONLY)?;
-                }
-                attach(&tree, &target)?;
-            }
+            What::Bind(source) => clone_tree(source)?,
+            What::Dev => return dev::mount(&root.directory(&self.target)?),
+        };
+        if self.read_only {
+            // All that is mounted below as well: a plain read-only bind mount would leave that
+            // writable (man 2 mount_setattr).
+            set(&mount, Attr::MOUNT_ATTR_RDONLY)?;
         }
-        Ok(())
+        let target = match &self.what {
+            // Where the caller wants it; a link in the root file system is followed, inside.
+            What::Bind(_) | What::Tmpfs { .. } => {
+                root.followed(&self.target, FileType::from_raw_mode(fstat(&mount)?.st_mode))?
+            }
+            // It is not for the root file system to say where /proc is: on no link.
+            _ => root.directory(&self.target)?,
+        };
+        attach(&mount, &target)
     }
     // ANCHOR_END: mount
 }
@@ -112,7 +104,7 @@ impl Entry {
 /// A new sysfs shows the links of the network namespace, and only its owner may mount one. Who
 /// shares the host's network sees the host's /sys, unchangeable.
 fn sys(attributes: Attr) -> Result<OwnedFd> {
-    match new("sysfs", &[], attributes | Attr::MOUNT_ATTR_RDONLY) {
+    match new("sysfs", &[], attributes) {
         Err(error) if is(&error, Errno::PERM) => {
             let tree = clone_tree("/sys".as_ref())?;
             set(&tree, attributes | Attr::MOUNT_ATTR_RDONLY)?;
@@ -120,17 +112,6 @@ fn sys(attributes: Attr) -> Result<OwnedFd> {
         }
         other => other,
     }
-}
-
-fn explain_proc(error: anyhow::Error) -> anyhow::Error {
-    match is(&error, Errno::PERM) {
-        true => error.context("the kernel allows it only where all of the host's own /proc can be seen"),
-        false => error,
-    }
-}
-
-fn is(error: &anyhow::Error, errno: Errno) -> bool {
-    error.downcast_ref::<Errno>() == Some(&errno)
 }
 
 /// What a path of a volume must be like.
