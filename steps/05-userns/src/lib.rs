@@ -4,7 +4,10 @@
 //! outside. It owns the namespaces that are made in it, and so every user can have a container.
 
 mod map;
+mod rights;
 mod user;
+mod write;
 
 pub use map::{IdMap, Range, subordinate};
-pub use user::{User, UserArgs, is_root};
+pub use rights::is_root;
+pub use user::{User, UserArgs};

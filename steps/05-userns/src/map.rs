@@ -38,7 +38,8 @@ pub enum IdMap {
 // ANCHOR: subordinate
 /// The first range that `file` (`/etc/subuid` or `/etc/subgid`) gives to this user: first id
 /// and length. Its lines read `name:first:length`, or have the number in place of the name
-/// (`man 5 subuid`). `None` if there is no line for the user.
+/// (`man 5 subuid`). `None` if there is no line for the user. Ranges that a directory service
+/// hands out are not looked for.
 ///
 /// # Errors
 /// The file is there and cannot be read, or the user's line makes no sense.
@@ -55,10 +56,12 @@ pub fn subordinate(file: &str, user: Uid) -> Result<Option<(u32, u32)>> {
         }
         let parsed =
             range.split_once(':').map(|(first, length)| (first.trim().parse(), length.trim().parse()));
-        let Some((Ok(first), Ok(length))) = parsed else {
-            bail!("cannot understand the line `{line}` in {file}");
-        };
-        return Ok(Some((first, length)));
+        match parsed {
+            Some((Ok(first), Ok(length))) if length > 0 && u32::checked_add(first, length).is_some() => {
+                return Ok(Some((first, length)));
+            }
+            _ => bail!("cannot understand the line `{}` in {file}", line.escape_debug()),
+        }
     }
     Ok(None)
 }
