@@ -1,2 +1,53 @@
-//! coracle
-fn main() {}
+//! Coracle, the whole boat: this file says what a container is, out of all steps.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use step03_pid::{Container, Pids};
+use step04_mount::MountNamespace;
+use step07_images::commands::{self, Common, Place, RunArgs};
+use step07_images::container::{Asked, NoInput};
+
+/// Pull images and run them
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run a command in a new container
+    Run(Box<RunArgs>),
+    #[command(flatten)]
+    Common(Common),
+}
+
+fn main() -> ExitCode {
+    commands::main(|cli: Cli| match cli.verb {
+        Verb::Run(run) => commands::run(&cli.place, *run, walls),
+        Verb::Common(common) => common.execute(&cli.place),
+    })
+}
+
+// ANCHOR: walls
+/// What a container is.
+fn walls(asked: &Asked) -> Result<Container> {
+    let mut container = Container::new();
+    if let Some(user) = asked.user()? {
+        container = container.with(user);
+    }
+    container = container.with(asked.uts()).with(Pids);
+    let mut root = asked.root()?;
+    container = container.with(asked.network(&mut root)?);
+    container = container.with(MountNamespace).with(asked.overlay()).with(root);
+    if !asked.run.interactive && !asked.run.tty {
+        container = container.with_process(NoInput);
+    }
+    Ok(container.with_process(asked.work_directory()).with_process(asked.identity()?))
+}
+// ANCHOR_END: walls

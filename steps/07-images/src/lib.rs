@@ -2,14 +2,19 @@
 //!
 //! In reading order:
 
+pub mod commands;
+pub mod container;
 pub mod credentials;
 pub mod digest;
 pub mod host_tools;
+mod human;
 pub mod layers;
 pub mod manifest;
 pub mod names;
 pub mod progress;
 pub mod pull;
+pub mod records;
 pub mod registry;
 pub mod store;
+pub mod task;
 pub mod text;

@@ -186,9 +186,14 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// The last padding may be missing, as from umoci 0.4: nothing is lost by it, and what the archive should have
+    /// been, its digest tells.
     fn skip_padding(&mut self) -> Result<()> {
         self.content = std::mem::take(&mut self.padding);
-        io::copy(self, &mut io::sink()).map_err(|error| self.cannot_read(error))?;
+        match io::copy(self, &mut io::sink()) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.content = 0,
+            other => drop(other.map_err(|error| self.cannot_read(error))?),
+        }
         Ok(())
     }
 

@@ -1,0 +1,160 @@
+//! The commands: one file each, and what they share.
+
+mod images;
+mod ps;
+mod pull;
+mod rm;
+mod rmi;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use step03_pid::{Failed, report};
+use step05_userns::is_root;
+
+pub use images::Images;
+pub use ps::Ps;
+pub use pull::{Pull, PullArgs};
+pub use rm::Rm;
+pub use rmi::Rmi;
+pub use run::{RunArgs, When, run};
+
+use crate::records::Containers;
+use crate::store::Store;
+
+// ANCHOR: common
+/// The commands that build no walls.
+#[derive(Debug, Subcommand)]
+pub enum Common {
+    /// Get an image from a registry
+    Pull(Pull),
+    /// List the images that are here
+    Images(Images),
+    /// Remove images
+    Rmi(Rmi),
+    /// List containers
+    Ps(Ps),
+    /// Remove containers
+    Rm(Rm),
+}
+
+impl Common {
+    /// Does what the command says.
+    ///
+    /// # Errors
+    /// Any: in one line.
+    pub fn execute(&self, place: &Place) -> Result<u8> {
+        match self {
+            Self::Pull(command) => command.execute(place),
+            Self::Images(command) => command.execute(place),
+            Self::Rmi(command) => command.execute(place),
+            Self::Ps(command) => command.execute(place),
+            Self::Rm(command) => command.execute(place),
+        }
+    }
+}
+// ANCHOR_END: common
+
+/// Where images and containers are kept.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// Where images and containers are kept
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+}
+
+impl Place {
+    /// The state directory: the one asked for; root's is the machine's, everybody else has one
+    /// in the home directory (the XDG base directory specification).
+    ///
+    /// # Errors
+    /// An ordinary user without HOME.
+    pub fn directory(&self) -> Result<PathBuf> {
+        if let Some(root) = &self.root {
+            return Ok(root.clone());
+        }
+        if is_root() {
+            return Ok("/var/lib/coracle".into());
+        }
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+        Ok(data
+            .context("cannot tell where images are kept: HOME is not set\nuse --root DIR")?
+            .join("coracle"))
+    }
+
+    /// The images.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`].
+    pub fn store(&self) -> Result<Store> {
+        Store::open(&self.directory()?)
+    }
+
+    /// The containers, after those whose monitors were killed have been cleaned up.
+    ///
+    /// # Errors
+    /// The directory cannot be read or changed.
+    pub fn containers(&self) -> Result<Containers> {
+        let containers = Containers::open(self.store()?.root())?;
+        containers.sweep()?;
+        Ok(containers)
+    }
+}
+
+/// Reads the command line, does what it says, and prints at most one message.
+pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
+    match C::try_parse() {
+        Ok(cli) => report(execute(cli).map_err(|error| with_code(error, 1))),
+        Err(error) => usage_error(&error, &C::command()),
+    }
+}
+
+/// An error that has no exit code yet gets this one.
+pub(crate) fn with_code(error: anyhow::Error, code: u8) -> anyhow::Error {
+    match error.downcast_ref::<Failed>() {
+        Some(_) => error,
+        None => Failed { code, text: step01_unshare::message(&error) }.into(),
+    }
+}
+
+/// Docker's exit codes for a command line that makes no sense: 125 for a wrong option, 1 for a
+/// command that is not there or too few words; nothing at all is a question for help.
+fn usage_error(error: &clap::Error, command: &clap::Command) -> ExitCode {
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitCode::SUCCESS,
+        ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument | ErrorKind::MissingSubcommand => {
+            ExitCode::from(1)
+        }
+        _ => {
+            let verb = std::env::args().skip(1).find(|word| command.find_subcommand(word).is_some());
+            eprintln!(
+                "Run '{} {} --help' for more information",
+                command.get_name(),
+                verb.unwrap_or_default()
+            );
+            ExitCode::from(125)
+        }
+    }
+}
+
+/// Does the same for each of several words, and says of each what went wrong with it.
+pub(crate) fn for_each(words: &[String], mut act: impl FnMut(&str) -> Result<()>) -> Result<u8> {
+    let mut errors = Vec::new();
+    for word in words {
+        if let Err(error) = act(word) {
+            errors.push(step01_unshare::message(&error));
+        }
+    }
+    match errors.is_empty() {
+        true => Ok(0),
+        false => bail!(errors.join("\n")),
+    }
+}

@@ -1,0 +1,128 @@
+//! `pull`: an image from a registry, or from this machine itself.
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use super::Place;
+use super::run::When;
+use crate::manifest::{Image, Platform};
+use crate::names::Reference;
+use crate::pull::{PullOptions, pull, unpack_image};
+use crate::store::Store;
+use crate::{credentials, registry, task};
+
+/// Get an image from a registry.
+#[derive(Debug, Args)]
+pub struct Pull {
+    #[command(flatten)]
+    registry: PullArgs,
+    /// The image: [REGISTRY/]NAME[:TAG] or [REGISTRY/]NAME@DIGEST
+    image: String,
+}
+
+/// How to ask a registry.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PullArgs {
+    /// For whom the image is: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long)]
+    pub platform: Option<Platform>,
+    /// Print only the image's name
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Whether to insist on https and on certificates that are in order
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub tls_verify: bool,
+}
+
+impl Pull {
+    pub(super) fn execute(&self, place: &Place) -> Result<u8> {
+        let store = place.store()?;
+        let reference: Reference = self.image.parse()?;
+        fetch(&store, &reference, &self.registry)?;
+        println!("{reference}");
+        Ok(0)
+    }
+}
+
+// ANCHOR: get
+/// The image called `name`, unpacked: the one that is here, or else pulled.
+pub(super) fn get(store: &Store, name: &str, when: When, args: &PullArgs) -> Result<Image> {
+    let found = if when == When::Always { None } else { find(store, name)? };
+    if let Some(image) = found {
+        return unpacked(store, image);
+    }
+    let reference: Reference = name.parse()?;
+    if self::host_tools_for_now::is_it(&reference) {
+        return make_host_tools(store);
+    }
+    if when == When::Never {
+        bail!("No such image: {}", reference.familiar());
+    }
+    if when == When::Missing {
+        eprintln!("Unable to find image '{}' locally", reference.familiar());
+    }
+    fetch(store, &reference, args)?;
+    find(store, name)?.with_context(|| format!("cannot find the image {name} that was just pulled"))
+}
+// ANCHOR_END: get
+
+/// The image that is here. `host-tools` is here only as long as it is like the machine.
+fn find(store: &Store, name: &str) -> Result<Option<Image>> {
+    match name.parse::<Reference>() {
+        Ok(reference) if self::host_tools_for_now::is_it(&reference) => {
+            self::host_tools_for_now::current(store)
+        }
+        _ => store.find(name),
+    }
+}
+
+fn unpacked(store: &Store, image: Image) -> Result<Image> {
+    if !store.is_unpacked(&image) {
+        let (store, again) = (store.clone(), image.clone());
+        task::in_child(move || warn(unpack_image(&store.writer()?, &again)?))?;
+    }
+    Ok(image)
+}
+
+fn make_host_tools(store: &Store) -> Result<Image> {
+    let child = store.clone();
+    task::in_child(move || self::host_tools_for_now::ensure(&child).map(drop))?;
+    self::host_tools_for_now::current(store)?.context("cannot find the image host-tools that was just made")
+}
+
+fn fetch(store: &Store, reference: &Reference, args: &PullArgs) -> Result<()> {
+    if self::host_tools_for_now::is_it(reference) {
+        return make_host_tools(store).map(drop);
+    }
+    let options = PullOptions {
+        platform: args.platform.clone(),
+        quiet: args.quiet,
+        registry: registry::Options {
+            tls_verify: args.tls_verify,
+            docker_config: credentials::default_file(),
+            ..registry::Options::default()
+        },
+    };
+    let (store, reference) = (store.clone(), reference.clone());
+    task::in_child(move || pull(&store, &reference, &options).map(drop))
+}
+
+fn warn(sentences: Vec<String>) -> Result<()> {
+    for sentence in sentences {
+        eprintln!("warning: {sentence}");
+    }
+    Ok(())
+}
+
+mod host_tools_for_now {
+    use super::*;
+    pub fn is_it(_: &Reference) -> bool {
+        false
+    }
+    pub fn current(_: &Store) -> Result<Option<Image>> {
+        Ok(None)
+    }
+    pub fn ensure(_: &Store) -> Result<Image> {
+        bail!("not yet")
+    }
+}

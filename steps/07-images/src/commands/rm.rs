@@ -1,0 +1,64 @@
+//! `rm`: a container, by name or id.
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{Place, for_each};
+use crate::records::{Containers, Held, Record};
+
+/// Remove containers.
+#[derive(Debug, Args)]
+pub struct Rm {
+    /// Also one that runs, which is killed; one that is not there is no error
+    #[arg(short, long)]
+    force: bool,
+    /// Names or ids
+    #[arg(required = true)]
+    containers: Vec<String>,
+}
+
+impl Rm {
+    pub(super) fn execute(&self, place: &Place) -> Result<u8> {
+        let containers = place.containers()?;
+        for_each(&self.containers, |text| {
+            let record = match containers.find(text) {
+                Err(error) if self.force && error.to_string().starts_with("No such container") => {
+                    eprintln!("{error:#}");
+                    return Ok(());
+                }
+                other => other?,
+            };
+            match containers.hold(record.clone())? {
+                Some(held) => held.remove()?,
+                None if self.force => kill_and_hold(&containers, record)?.map_or(Ok(()), Held::remove)?,
+                None => bail!(
+                    "cannot remove container \"{}\": container is running: stop the container before removing or \
+                     force remove",
+                    record.name
+                ),
+            }
+            println!("{text}");
+            Ok(())
+        })
+    }
+}
+
+/// Kills the container's first process, and takes over from its monitor, which then ends. `None`
+/// if the monitor has removed the container itself.
+fn kill_and_hold(containers: &Containers, record: Record) -> Result<Option<Held>> {
+    if let Some(pid) = record.state.running_pid() {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+    for _ in 0..1000 {
+        if containers.find(&record.id).is_err() {
+            return Ok(None);
+        }
+        if let Some(held) = containers.hold(record.clone())? {
+            return Ok(Some(held));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    Err(anyhow::anyhow!("it did not end")).with_context(|| format!("cannot remove container {}", record.name))
+}

@@ -1,0 +1,52 @@
+//! The root file system: the image's layers below, the container's own changes above.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::mount::{MsFlags, mount};
+use nix::unistd::chdir;
+use step03_pid::Isolation;
+
+// ANCHOR: overlay
+/// A mount of overlayfs (kernel documentation, filesystems/overlayfs). It is made inside the
+/// container's mount namespace, so that the kernel unmounts it when the container has gone.
+#[derive(Debug, Clone)]
+pub struct Overlay {
+    /// The container's directory, which has `l`, `upper`, `work` and `merged`.
+    pub directory: PathBuf,
+    /// How many layers the image has.
+    pub layers: usize,
+}
+
+impl Isolation for Overlay {
+    fn in_container(&self) -> Result<()> {
+        // Relative names are short and have no colon or comma in them: five hundred layers fit
+        // into the one page that mount(2) takes as options.
+        chdir(&self.directory).context("cannot enter the container's directory")?;
+        let lower: Vec<_> = (0..self.layers).map(|layer| format!("l/{layer}")).collect();
+        let options = format!("lowerdir={},upperdir=upper,workdir=work,userxattr", lower.join(":"));
+        mount(Some("overlay"), "merged", Some("overlay"), MsFlags::empty(), Some(&*options))
+            .context("cannot mount the image's layers with overlayfs")
+    }
+}
+
+/// Makes what [`Overlay`] needs in `directory`. `layers` are the unpacked trees, the topmost
+/// first; an image without any gets an empty one.
+///
+/// # Errors
+/// The disk is full, or the directory cannot be written.
+pub(crate) fn prepare(directory: &Path, layers: &[PathBuf]) -> Result<()> {
+    let cannot = || format!("cannot write into {}", directory.display());
+    for name in ["l", "upper", "work", "merged"] {
+        std::fs::create_dir(directory.join(name)).with_context(cannot)?;
+    }
+    if layers.is_empty() {
+        std::fs::create_dir(directory.join("l/0")).with_context(cannot)?;
+    }
+    for (number, layer) in layers.iter().enumerate() {
+        symlink(layer, directory.join("l").join(number.to_string())).with_context(cannot)?;
+    }
+    Ok(())
+}
+// ANCHOR_END: overlay

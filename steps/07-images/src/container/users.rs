@@ -1,0 +1,144 @@
+//! Users and groups, as the image's own /etc/passwd and /etc/group have them.
+//!
+//! The rules are those of runc (`moby/sys/user`): what is all digits is a number, also where
+//! somebody has that name (CVE-2016-3697), and what is no number must be found.
+
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use nix::fcntl::OFlag;
+use nix::unistd::{Gid, Uid};
+
+/// Not more than this many bytes of a file are looked at: it may be a stranger's.
+const LARGEST: u64 = 1 << 20;
+
+/// Who a process is.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// The user.
+    pub uid: Uid,
+    /// The group.
+    pub gid: Gid,
+    /// The supplementary groups.
+    pub groups: Vec<Gid>,
+}
+
+// ANCHOR: resolve
+/// Finds out who `user` is: empty, `name`, `uid`, `name:group`, `uid:gid` and so on. The files
+/// are those below `root`.
+///
+/// # Errors
+/// A name that is in no file, a number above 2147483647.
+pub fn resolve(user: &str, root: &Path) -> Result<Ids> {
+    let (name, group) = match user.split_once(':') {
+        Some((name, group)) => (name, Some(group)),
+        None => (user, None),
+    };
+    let passwd = lines(&root.join("etc/passwd"));
+    let groups = lines(&root.join("etc/group"));
+
+    let number = number(if name.is_empty() { "0" } else { name })?;
+    let entry = passwd.iter().find(|fields| match number {
+        Some(uid) => field(fields, 2) == Some(uid),
+        None => fields.first().is_some_and(|found| found == name),
+    });
+    let uid = number.or_else(|| field(entry?, 2));
+    let Some(uid) = uid else {
+        bail!("unable to find user {}: no matching entries in passwd file", name.escape_debug());
+    };
+    let login = entry.and_then(|fields| fields.first());
+    let gid = match group {
+        Some(group) if !group.is_empty() => group_id(group, &groups)?,
+        _ => entry.and_then(|fields| field(fields, 3)).unwrap_or(0),
+    };
+    // With a group of one's own choice there are no others, as in Docker.
+    let is_member = |fields: &&Vec<String>| {
+        group.is_none()
+            && login
+                .is_some_and(|login| fields.get(3).is_some_and(|all| all.split(',').any(|one| one == login)))
+    };
+    let more = groups.iter().filter(is_member).filter_map(|fields| field(fields, 2));
+    let groups = std::iter::once(gid).chain(more).map(Gid::from_raw).collect();
+    Ok(Ids { uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), groups })
+}
+// ANCHOR_END: resolve
+
+fn group_id(group: &str, groups: &[Vec<String>]) -> Result<u32> {
+    if let Some(gid) = number(group)? {
+        return Ok(gid);
+    }
+    let entry = groups.iter().find(|fields| fields.first().is_some_and(|found| found == group));
+    match entry.and_then(|fields| field(fields, 2)) {
+        Some(gid) => Ok(gid),
+        None => bail!("unable to find group {}: no matching entries in group file", group.escape_debug()),
+    }
+}
+
+/// The number that `text` is, if it is one. Above 2^31 - 1 ids wrap in too many programs
+/// (CVE-2024-40635): refused, like a sign.
+fn number(text: &str) -> Result<Option<u32>> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(None);
+    }
+    match text.parse::<u32>() {
+        Ok(id) if id <= i32::MAX as u32 && digits == text => Ok(Some(id)),
+        _ => bail!("uids and gids must be in range 0-2147483647, and {text} is not"),
+    }
+}
+
+fn field(fields: &[String], index: usize) -> Option<u32> {
+    fields.get(index)?.parse().ok().filter(|id| *id <= i32::MAX as u32)
+}
+
+/// The lines of a file with colons between the fields. What is no plain file counts as empty.
+fn lines(path: &Path) -> Vec<Vec<String>> {
+    let mut bytes = Vec::new();
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
+    if let Ok(file) = file
+        && file.metadata().is_ok_and(|found| found.is_file())
+    {
+        let _ = file.take(LARGEST).read_to_end(&mut bytes);
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().map(|line| line.split(':').map(str::to_owned).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(user: &str) -> Result<(u32, u32, Vec<u32>)> {
+        let root = tempfile::tempdir()?;
+        std::fs::create_dir(root.path().join("etc"))?;
+        let passwd = "root:x:0:0::/root:/bin/sh\nada:x:1000:100::/home/ada:/bin/sh\n7:x:1001:1::/:/bin/sh\n";
+        std::fs::write(root.path().join("etc/passwd"), passwd)?;
+        std::fs::write(root.path().join("etc/group"), "root:x:0:\nusers:x:100:\naudio:x:29:bob,ada\n")?;
+        let Ids { uid, gid, groups } = resolve(user, root.path())?;
+        Ok((uid.as_raw(), gid.as_raw(), groups.into_iter().map(Gid::as_raw).collect()))
+    }
+
+    #[test]
+    fn names_and_numbers_are_found() {
+        assert_eq!(ids("").unwrap(), (0, 0, vec![0]));
+        assert_eq!(ids("ada").unwrap(), (1000, 100, vec![100, 29]));
+        assert_eq!(ids("1000").unwrap(), (1000, 100, vec![100, 29]));
+        assert_eq!(ids("ada:audio").unwrap(), (1000, 29, vec![29]));
+        assert_eq!(ids("5:6").unwrap(), (5, 6, vec![6]));
+    }
+
+    #[test]
+    fn l29_digits_are_never_a_name() {
+        assert_eq!(ids("7").unwrap(), (7, 0, vec![0]));
+    }
+
+    #[test]
+    fn l29_what_is_out_of_range_is_never_root() {
+        for user in ["4294967296", "-1", "2147483648:0", "+0", "1x", "nobody", "0:-1", "0:nobody"] {
+            assert!(ids(user).is_err(), "{user}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Records: what is written down of each container, and how the living are told from the dead.
+//!
+//! ```text
+//!   containers/ID/config.json   what was asked for and what it was resolved to: never changed
+//!   containers/ID/state.json    how far it has come
+//!   containers/ID/l upper work merged   its file system: see `Overlay`
+//! ```
+//! There is no daemon that would know what runs. Whoever runs a container holds a lock on its
+//! directory, and the kernel takes the lock from the dead: a record that says "running" and
+//! whose lock is free is of a container whose monitor was killed.
+
+mod record;
+mod words;
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+pub use record::{Record, State, Status, now};
+pub use words::{check_name, new_id, new_name};
+
+use crate::task;
+
+/// All containers of a state directory.
+#[derive(Debug, Clone)]
+pub struct Containers {
+    directory: PathBuf,
+}
+
+/// A container that is ours to run or to remove: its directory is locked.
+#[derive(Debug)]
+pub struct Held {
+    /// Where it keeps its files.
+    pub directory: PathBuf,
+    /// What is known about it.
+    pub record: Record,
+    lock: Flock<File>,
+}
+
+impl Containers {
+    /// The containers of the state directory `root`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// It cannot be made or read.
+    pub fn open(root: &Path) -> Result<Self> {
+        let directory = root.join("containers");
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&directory).with_context(|| cannot(&directory))?;
+        Ok(Self { directory })
+    }
+
+    // ANCHOR: create
+    /// Writes the record of a new container, before there is a process: what was begun can be
+    /// found and removed.
+    ///
+    /// # Errors
+    /// The name is taken, or the disk is full.
+    pub fn create(&self, record: Record) -> Result<Held> {
+        // Between looking for the name and taking it nobody else may do the same.
+        let _alone = self.lock()?;
+        if let Some(other) = self.all()?.into_iter().find(|other| other.name == record.name) {
+            bail!(
+                "Conflict. The container name \"/{}\" is already in use by container \"{}\". \
+                 You have to remove (or rename) that container to be able to reuse that name.",
+                record.name,
+                other.id
+            );
+        }
+        let directory = self.directory.join(&record.id);
+        fs::create_dir(&directory).with_context(|| cannot(&directory))?;
+        let lock = try_lock(&directory)?.context("the new container is locked by somebody else")?;
+        let held = Held { directory, record, lock };
+        held.record.write_config(&held.directory)?;
+        held.write_state()?;
+        Ok(held)
+    }
+    // ANCHOR_END: create
+
+    /// Reads all records, the newest first. A directory without a record is half-made and no
+    /// container.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn all(&self) -> Result<Vec<Record>> {
+        let entries = fs::read_dir(&self.directory).with_context(|| cannot(&self.directory))?;
+        let mut records: Vec<_> =
+            entries.filter_map(|entry| Record::read(&entry.ok()?.path()).ok()).collect();
+        records.sort_by(|one, other| other.created.total_cmp(&one.created));
+        Ok(records)
+    }
+
+    /// Finds a container by its name, its id, or a beginning of its id that no other has.
+    ///
+    /// # Errors
+    /// None or several are found, in Docker's words.
+    pub fn find(&self, text: &str) -> Result<Record> {
+        let all = self.all()?;
+        let exact =
+            all.iter().find(|record| record.id == text || record.name == text.trim_start_matches('/'));
+        if let Some(record) = exact {
+            return Ok(record.clone());
+        }
+        let mut beginning = all.into_iter().filter(|record| !text.is_empty() && record.id.starts_with(text));
+        match (beginning.next(), beginning.next()) {
+            (Some(record), None) => Ok(record),
+            (Some(_), Some(_)) => bail!("multiple IDs found with provided prefix: {text}"),
+            (None, _) => bail!("No such container: {text}"),
+        }
+    }
+
+    /// Takes a container that nobody runs.
+    ///
+    /// # Errors
+    /// `None` if somebody does.
+    pub fn hold(&self, record: Record) -> Result<Option<Held>> {
+        let directory = self.directory.join(&record.id);
+        Ok(try_lock(&directory)?.map(|lock| Held { directory, record, lock }))
+    }
+
+    // ANCHOR: sweep
+    /// Cleans up after those who were killed: a container that says it runs, and whose lock is
+    /// free, has ended. Every command does this first.
+    ///
+    /// # Errors
+    /// The directory cannot be read or changed.
+    pub fn sweep(&self) -> Result<()> {
+        let _alone = self.lock()?;
+        for entry in fs::read_dir(&self.directory).with_context(|| cannot(&self.directory))? {
+            let directory = entry.with_context(|| cannot(&self.directory))?.path();
+            // Reading is cheaper than locking, and says nothing about most of them.
+            let record = Record::read(&directory);
+            if record.as_ref().is_ok_and(|record| record.state.status == Status::Exited && !record.remove) {
+                continue;
+            }
+            let Some(lock) = try_lock(&directory)? else { continue };
+            let Ok(record) = record else {
+                remove_directory(&directory)?;
+                continue;
+            };
+            let mut held = Held { directory, record, lock };
+            if held.record.remove {
+                held.remove()?;
+            } else if held.record.state.status == Status::Running {
+                held.record.state.end(137, "its monitor was killed");
+                held.write_state()?;
+            }
+        }
+        Ok(())
+    }
+    // ANCHOR_END: sweep
+
+    fn lock(&self) -> Result<Flock<File>> {
+        let file = File::open(&self.directory).with_context(|| cannot(&self.directory))?;
+        Flock::lock(file, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| errno)
+            .with_context(|| format!("cannot lock {}", self.directory.display()))
+    }
+}
+
+impl Held {
+    /// Writes down how far the container has come.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn write_state(&self) -> Result<()> {
+        self.record.write_state(&self.directory)
+    }
+
+    /// Removes the container with all its files.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn remove(self) -> Result<()> {
+        remove_directory(&self.directory)?;
+        drop(self.lock);
+        Ok(())
+    }
+}
+
+/// The record goes last, so that what is left after a kill in between is still known.
+fn remove_directory(directory: &Path) -> Result<()> {
+    for name in ["merged", "work", "upper", "l"] {
+        let path = directory.join(name);
+        if !path.exists() {
+            continue;
+        }
+        // The ordinary user cannot remove what belongs to other ids of the container.
+        if crate::store::remove_tree(&path).is_err() {
+            let path = path.clone();
+            task::in_child(move || crate::store::remove_tree(&path).with_context(|| cannot(&path)))?;
+        }
+    }
+    fs::remove_dir_all(directory).with_context(|| cannot(directory))
+}
+
+fn cannot(path: &Path) -> String {
+    format!("cannot change {}", path.display())
+}
+
+/// A lock on a directory; `None` if another process has it.
+fn try_lock(directory: &Path) -> Result<Option<Flock<File>>> {
+    let file = match File::open(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.with_context(|| cannot(directory))?,
+    };
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, errno)) => Err(errno).with_context(|| format!("cannot lock {}", directory.display())),
+    }
+}

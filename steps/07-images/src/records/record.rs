@@ -1,0 +1,143 @@
+//! One container's record.
+
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+// ANCHOR: record
+/// What is known about a container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// The image, as it was asked for.
+    pub image: String,
+    /// The image's id: the digest of its config.
+    pub image_id: Digest,
+    /// The chain ids of the image's layers, the lowest first: they may not be removed.
+    pub layers: Vec<Digest>,
+    /// The command with its arguments, as it is run.
+    pub command: Vec<String>,
+    /// Published ports, as they were asked for.
+    pub ports: Vec<String>,
+    /// When it was made, in seconds since 1970.
+    pub created: f64,
+    /// Whether it is removed when it ends.
+    pub remove: bool,
+    /// Kept in a file of its own, since it changes.
+    #[serde(skip)]
+    pub state: State,
+}
+
+/// How far a container has come.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct State {
+    /// In one word.
+    pub status: Status,
+    /// Its process id on the host, while it runs.
+    pub pid: Option<i32>,
+    /// When that process was started, in the kernel's clock ticks since it was booted: the
+    /// number may belong to another process later, but not with this time.
+    pub start_time: Option<u64>,
+    /// In seconds since 1970.
+    pub started: Option<f64>,
+    /// In seconds since 1970.
+    pub finished: Option<f64>,
+    /// The exit code, once it has ended.
+    pub exit_code: Option<u8>,
+    /// Why it could not be run, if so.
+    pub error: String,
+}
+
+/// The words of `ps`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// There is a record, and nothing has run.
+    #[default]
+    Created,
+    /// The command runs.
+    Running,
+    /// It has ended.
+    Exited,
+}
+// ANCHOR_END: record
+
+impl Record {
+    /// Reads both files. One that is missing or makes no sense is an error.
+    pub(crate) fn read(directory: &Path) -> Result<Self> {
+        let mut record: Self = read(&directory.join("config.json"))?;
+        record.state = read(&directory.join("state.json"))?;
+        Ok(record)
+    }
+
+    pub(crate) fn write_config(&self, directory: &Path) -> Result<()> {
+        write(&directory.join("config.json"), &serde_json::to_vec(self)?)
+    }
+
+    pub(crate) fn write_state(&self, directory: &Path) -> Result<()> {
+        write(&directory.join("state.json"), &serde_json::to_vec(&self.state)?)
+    }
+}
+
+impl State {
+    /// It runs from now on, as this process.
+    pub fn begin(pid: i32) -> Self {
+        Self {
+            status: Status::Running,
+            pid: Some(pid),
+            start_time: start_time(pid),
+            started: Some(now()),
+            ..Self::default()
+        }
+    }
+
+    /// Its process id, if the process of this id is still the one that was started.
+    pub fn running_pid(&self) -> Option<i32> {
+        self.pid.filter(|pid| self.start_time.is_some() && start_time(*pid) == self.start_time)
+    }
+
+    /// It has ended just now.
+    pub fn end(&mut self, exit_code: u8, error: &str) {
+        self.pid = None;
+        self.finished = Some(now());
+        self.exit_code = Some(exit_code);
+        self.error = error.to_owned();
+        // What never ran stays "created", as in Docker.
+        if self.status == Status::Running {
+            self.status = Status::Exited;
+        }
+    }
+}
+
+/// The time, in seconds since 1970.
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// The 22nd field of /proc/PID/stat; the second, in parentheses, may have blanks in it (`man 5
+/// proc_pid_stat`).
+fn start_time(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+fn read<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
+    let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("cannot understand {}", file.display()))
+}
+
+/// Whole or not at all: a reader sees the old file or the new one.
+fn write(file: &Path, text: &[u8]) -> Result<()> {
+    let half = file.with_extension("new");
+    fs::write(&half, text)
+        .and_then(|()| fs::rename(&half, file))
+        .with_context(|| format!("cannot write {}", file.display()))
+}

@@ -1,0 +1,52 @@
+//! Work that needs threads, or the rights of a user namespace, done in a child process.
+//!
+//! A process with threads must not clone, so whatever starts some (a pull, an unpacking) runs
+//! in a process of its own. As an ordinary user that process is root of a user namespace: only
+//! there may the files of an image be given to other ids, and be removed again.
+
+use std::fmt;
+
+use anyhow::{Error, Result};
+use step03_pid::{Container, Failed, Isolation, Last, launch};
+use step05_userns::{User, is_root};
+
+// ANCHOR: task
+/// A container whose only wall is a user namespace, or that has none as root, and whose work
+/// is one function.
+///
+/// # Errors
+/// Those of the work, as text.
+pub fn in_child(work: impl Fn() -> Result<()> + 'static) -> Result<()> {
+    let mut container = Container::new();
+    if !is_root() {
+        container = container.with(User::new(None)?);
+    }
+    let container = container.with_process(Task(Box::new(work)));
+    launch(container, Last::Return, |_| Ok(())).map_err(as_text)?;
+    Ok(())
+}
+// ANCHOR_END: task
+
+struct Task(Box<dyn Fn() -> Result<()>>);
+
+impl Isolation for Task {
+    fn in_container(&self) -> Result<()> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Task")
+    }
+}
+
+/// The child's exit code says that it failed, which is the caller's to translate; one of a
+/// signal stays.
+fn as_text(error: Error) -> Error {
+    match error.downcast::<Failed>() {
+        Ok(failed) if failed.code <= 128 => Error::msg(failed.text),
+        Ok(failed) => failed.into(),
+        Err(error) => error,
+    }
+}
