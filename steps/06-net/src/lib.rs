@@ -1,1 +1,38 @@
-//! Step 06-net.
+//! Step 06: a network of our own.
+//!
+//! A new network namespace has nothing but a loopback that is switched off. This step gives it a
+//! cable to the host, an address, a way out and ports that others can reach; for ordinary users,
+//! who may do none of that to the host, a helper does the same by sockets.
+//!
+//! In reading order: the wall ([`Net`]) and its options ([`NetArgs`]); how the kernel is spoken
+//! with (`netlink`, `link`); what is on the host (`bridged`, `bridge`, `addresses`,
+//! `forwarding`, `firewall`, `ports`); the files that say who is who (`resolv`); the ordinary user's way
+//! (`pasta`); and at last how everything is bound to our life (`helper`, `folder`).
+
+mod net;
+pub use net::{Net, sweep};
+mod args;
+pub use args::{NetArgs, Network};
+
+mod link;
+mod netlink;
+
+mod bridged;
+
+mod addresses;
+mod bridge;
+mod firewall;
+mod forwarding;
+mod ports;
+pub use ports::{Protocol, Publish, Published};
+
+mod pasta;
+mod resolv;
+
+mod folder;
+mod helper;
+
+/// One line for people about what was left out and why.
+fn warn(text: &str) {
+    eprintln!("coracle: {text}");
+}

@@ -1,2 +1,57 @@
-//! Step.
-fn main() {}
+//! Step 06: `step06 --rootfs R --hostname box -- sh`.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+use clap::Parser;
+use step01_unshare::observe;
+use step02_uts::Uts;
+use step03_pid::{Container, PidArgs, environment, launch, report};
+use step04_mount::MountArgs;
+use step05_userns::UserArgs;
+use step06_net::NetArgs;
+
+/// Run a command in a network of its own
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(flatten)]
+    user: UserArgs,
+    #[command(flatten)]
+    uts: Uts,
+    #[command(flatten)]
+    pid: PidArgs,
+    #[command(flatten)]
+    mount: MountArgs,
+    #[command(flatten)]
+    net: NetArgs,
+    /// Show first which namespaces are new
+    #[arg(long)]
+    observe: bool,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    report(run(Cli::parse()))
+}
+
+// ANCHOR: run
+fn run(mut cli: Cli) -> Result<u8> {
+    let mut command = Command::new(&cli.command[0]);
+    environment(command.args(&cli.command[1..]));
+
+    let net = cli.net.net(cli.uts.hostname.as_deref())?;
+    cli.mount.volumes.extend_from_slice(net.files());
+    let container = cli.pid.add_to(Container::new().with(cli.user.user()?).with(cli.uts).with(net));
+    let container = cli.mount.add_to(container)?;
+    launch(container, cli.pid.last(command), |pid| {
+        if cli.observe {
+            eprint!("{}", observe::observe(pid)?);
+        }
+        Ok(())
+    })
+}
+// ANCHOR_END: run

@@ -1,0 +1,134 @@
+//! Behind the bridge: what the host does for one container.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use nix::unistd::Pid;
+use step01_unshare::message;
+use step04_mount::Volume;
+
+use crate::addresses::{Addresses, Subnet, hardware};
+use crate::bridge::{self, BRIDGE};
+use crate::firewall::{Firewall, Rules};
+use crate::folder::Folder;
+use crate::link::Veth;
+use crate::netlink::Netlink;
+use crate::resolv::{self, Resolver};
+use crate::{Published, warn};
+
+/// The container's end of the cable.
+const INSIDE: &str = "eth0";
+
+// ANCHOR: bridged
+/// A container with a cable into the bridge.
+#[derive(Debug)]
+pub(crate) struct Bridged {
+    address: Ipv4Addr,
+    subnet: Subnet,
+    resolver: Resolver,
+    pub(crate) published: Vec<Published>,
+    /// The address is ours while this folder is. Gone only while we are dropped.
+    lease: Option<Folder>,
+    firewall: Option<Firewall>,
+}
+
+impl Bridged {
+    /// Takes an address. The bridge is there from now on.
+    pub(crate) fn new(nft: &Path, published: Vec<Published>) -> Result<Self> {
+        // It starts while we look for an address.
+        let firewall = Some(Firewall::start(&mut Command::new(nft))?);
+        let addresses = Addresses::lock()?;
+        let leased = bridge::find_or_make(&addresses)
+            .and_then(|subnet| addresses.lease(subnet).map(|(address, lease)| (subnet, address, lease)));
+        match leased {
+            Ok((subnet, address, lease)) => {
+                let resolver = resolv::behind_bridge(subnet.gateway());
+                Ok(Self { address, subnet, resolver, published, lease: Some(lease), firewall })
+            }
+            Err(error) => {
+                tidy(addresses)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The host's side: the cable, and the rules of the firewall for it.
+    pub(crate) fn plug_in(&mut self, container: Pid) -> Result<()> {
+        let netlink = Netlink::open()?;
+        let bridge = netlink.link(BRIDGE)?.with_context(|| format!("the link {BRIDGE} has gone"))?;
+        // At most 15 bytes are allowed, and a process id has at most 7 digits.
+        let name = format!("coracle-{container}");
+        netlink.add_veth(&Veth {
+            outside: &name,
+            bridge: bridge.index,
+            inside: INSIDE,
+            hardware: hardware(self.address),
+            container,
+        })?;
+        if !self.published.is_empty() || self.resolver.behind_gateway.is_some() {
+            // The host's own loopback is then one end of a connection through the bridge.
+            bridge::set("ipv4", BRIDGE, "route_localnet")?;
+        }
+        let rules = Rules {
+            name: &name,
+            address: self.address,
+            subnet: self.subnet,
+            published: &self.published,
+            resolver: self.resolver.behind_gateway,
+        };
+        self.firewall.as_mut().context("nft has ended")?.load(&rules)?;
+        Ok(())
+    }
+
+    /// The container's side: its end of the cable, and the way out.
+    pub(crate) fn configure(&self, netlink: &Netlink) -> Result<()> {
+        let link = netlink.link(INSIDE)?.with_context(|| format!("there is no link {INSIDE}"))?;
+        netlink.add_address(link.index, self.address, self.subnet.prefix)?;
+        netlink.up(INSIDE)?;
+        netlink.add_default_route(self.subnet.gateway())
+    }
+}
+
+impl Drop for Bridged {
+    fn drop(&mut self) {
+        self.firewall = None;
+        // The cable goes with the container's namespace. The address is given back under the
+        // lock, so that nobody takes it while the bridge is removed.
+        let given_back = Addresses::lock().and_then(|addresses| {
+            self.lease = None;
+            tidy(addresses)
+        });
+        if let Err(error) = given_back {
+            warn(&message(&error));
+        }
+    }
+}
+
+/// Whoever finds that nobody has an address any more removes the bridge.
+fn tidy(addresses: Addresses) -> Result<()> {
+    if addresses.in_use()? {
+        return Ok(());
+    }
+    bridge::remove(&addresses)?;
+    addresses.remove();
+    Ok(())
+}
+
+/// The same for those who were killed and could not.
+pub(crate) fn sweep() -> Result<()> {
+    match Addresses::lock_if_any()? {
+        Some(addresses) => tidy(addresses),
+        None => Ok(()),
+    }
+}
+// ANCHOR_END: bridged
+
+impl Bridged {
+    /// The files of /etc, which go with the address.
+    pub(crate) fn write_files(&self, name: &str) -> Result<Vec<Volume>> {
+        let folder = self.lease.as_ref().context("the address has been given back")?;
+        resolv::write(&folder.path, &self.resolver.text, name, Some(self.address))
+    }
+}

@@ -1,0 +1,69 @@
+//! Forwarding: whether the host passes on what is not for itself, and how it is put back.
+//!
+//! Where the host forwards already (Docker, a router, a virtual machine's network) nothing is
+//! changed. Where it does not, the first container switches it on, and the last one off.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+const CONF: &str = "/proc/sys/net/ipv4/conf";
+const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
+
+// ANCHOR: forwarding
+/// How forwarding was before us, as one line of text, which is kept where the kernel keeps it
+/// for us: in the alias of the bridge.
+pub(crate) fn remember() -> Result<String> {
+    let before = fs::read_to_string(FORWARD).with_context(|| format!("cannot read {FORWARD}"))?;
+    if before.trim() != "0" {
+        return Ok("forwarding was on".to_owned());
+    }
+    let redirects = fs::read_to_string(redirects()).unwrap_or_default();
+    // Single links may forward although the host as a whole does not.
+    let single = links().into_iter().filter(|link| fs::read_to_string(switch(link)).is_ok_and(is_on));
+    let single = single.collect::<Vec<_>>().join(",");
+    Ok(format!("forwarding was off, accept_redirects {}, but for: {single}", redirects.trim()))
+}
+
+/// Switches it on, if it is not.
+pub(crate) fn switch_on() -> Result<()> {
+    if fs::read_to_string(FORWARD).is_ok_and(is_on) {
+        return Ok(());
+    }
+    fs::write(FORWARD, "1").with_context(|| format!("cannot write 1 to {FORWARD}"))
+}
+
+/// Puts back what [`remember`] has found.
+pub(crate) fn put_back(remembered: &str) -> Result<()> {
+    let Some(words) = remembered.strip_prefix("forwarding was off, accept_redirects ") else {
+        return Ok(());
+    };
+    let (accept, single) = words.split_once(", but for: ").unwrap_or((words, ""));
+    fs::write(FORWARD, "0").with_context(|| format!("cannot write 0 to {FORWARD}"))?;
+    // The kernel changes this one along with forwarding.
+    fs::write(redirects(), accept).with_context(|| format!("cannot write {accept} to {}", redirects()))?;
+    for link in single.split(',').filter(|link| !link.is_empty()) {
+        // The link may be gone.
+        let _ = fs::write(switch(link), "1");
+    }
+    Ok(())
+}
+// ANCHOR_END: forwarding
+
+fn is_on(text: String) -> bool {
+    text.trim() == "1"
+}
+
+fn redirects() -> String {
+    format!("{CONF}/all/accept_redirects")
+}
+
+fn switch(link: &str) -> String {
+    format!("{CONF}/{link}/forwarding")
+}
+
+fn links() -> Vec<String> {
+    let entries = fs::read_dir(Path::new(CONF)).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}

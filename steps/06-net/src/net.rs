@@ -1,0 +1,159 @@
+//! The wall of this step.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use nix::unistd::Pid;
+use step01_unshare::{Namespaces, message};
+use step03_pid::Isolation;
+use step04_mount::Volume;
+
+use crate::bridged::Bridged;
+use crate::folder::Folder;
+use crate::netlink::Netlink;
+use crate::pasta::{self, Pasta};
+use crate::{Publish, Published, bridged, folder, ports, resolv, warn};
+
+// ANCHOR: net
+/// A network of the container's own (`man 7 network_namespaces`).
+#[derive(Debug)]
+pub struct Net {
+    way: Way,
+    files: Vec<Volume>,
+    /// Where the files are, unless they are with the address of a bridged one.
+    _folder: Option<Folder>,
+}
+
+#[derive(Debug)]
+enum Way {
+    Host,
+    Loopback,
+    Bridge(Bridged),
+    Pasta(Connected),
+}
+
+impl Isolation for Net {
+    fn namespaces(&self) -> Namespaces {
+        match self.way {
+            Way::Host => Namespaces::empty(),
+            _ => Namespaces::NET,
+        }
+    }
+
+    fn on_host(&mut self, container: Pid) -> Result<()> {
+        match &mut self.way {
+            Way::Host | Way::Loopback => Ok(()),
+            Way::Bridge(bridged) => bridged.plug_in(container),
+            Way::Pasta(connected) => connected.start(container),
+        }
+    }
+
+    fn in_container(&self) -> Result<()> {
+        if let Way::Host = self.way {
+            return Ok(());
+        }
+        let netlink = Netlink::open()?;
+        netlink.up("lo")?;
+        match &self.way {
+            Way::Bridge(bridged) => bridged.configure(&netlink),
+            // pasta has configured the rest.
+            _ => Ok(()),
+        }
+    }
+}
+// ANCHOR_END: net
+
+impl Net {
+    /// The host's network, and no wall at all.
+    ///
+    /// # Errors
+    /// The files for /etc cannot be written.
+    pub fn host(name: &str) -> Result<Self> {
+        Self::without_address(name, &resolv::same_as_host(), |_| Way::Host)
+    }
+
+    /// Nothing but a loopback.
+    ///
+    /// # Errors
+    /// The files for /etc cannot be written.
+    pub fn loopback(name: &str) -> Result<Self> {
+        Self::without_address(name, "", |_| Way::Loopback)
+    }
+
+    /// A cable into the bridge of this host, which is made if it is not there. `nft` is where
+    /// that program is.
+    ///
+    /// # Errors
+    /// No address or port is free, or the kernel refuses.
+    pub fn bridge(nft: &Path, name: &str, publish: &[Publish]) -> Result<Self> {
+        let bridged = Bridged::new(nft, ports::hold(publish)?)?;
+        let files = bridged.write_files(name)?;
+        Ok(Self { way: Way::Bridge(bridged), files, _folder: None })
+    }
+
+    /// Connected by pasta, whose program is at `pasta`. Unless that was asked for, it may fail.
+    ///
+    /// # Errors
+    /// No port is free, or the files for /etc cannot be written.
+    pub fn pasta(pasta: PathBuf, name: &str, publish: &[Publish], is_asked_for: bool) -> Result<Self> {
+        let published = ports::hold(publish)?;
+        Self::without_address(name, &resolv::at(pasta::RESOLVER), |folder| {
+            let log = folder.join("pasta.log");
+            Way::Pasta(Connected { program: pasta, log, published, is_asked_for, pasta: None })
+        })
+    }
+
+    fn without_address(name: &str, resolv_conf: &str, way: impl FnOnce(&Path) -> Way) -> Result<Self> {
+        let folder = folder::of_this_process()?;
+        let files = resolv::write(&folder.path, resolv_conf, name, None)?;
+        Ok(Self { way: way(&folder.path), files, _folder: Some(folder) })
+    }
+
+    /// The files that say who is who, to be mounted over those of the root file system. They go
+    /// with this value.
+    pub fn files(&self) -> &[Volume] {
+        &self.files
+    }
+
+    /// The ports of the host that lead to the container.
+    pub fn published(&self) -> &[Published] {
+        match &self.way {
+            Way::Bridge(bridged) => &bridged.published,
+            Way::Pasta(connected) => &connected.published,
+            Way::Host | Way::Loopback => &[],
+        }
+    }
+}
+
+/// Connected by pasta.
+#[derive(Debug)]
+struct Connected {
+    program: PathBuf,
+    log: PathBuf,
+    published: Vec<Published>,
+    is_asked_for: bool,
+    pasta: Option<Pasta>,
+}
+
+impl Connected {
+    fn start(&mut self, container: Pid) -> Result<()> {
+        let published = self.published.drain(..);
+        match Pasta::start(&self.program, container, published.collect(), &self.log) {
+            Err(error) if !self.is_asked_for => {
+                warn(&format!("only the loopback is connected: {}", message(&error)));
+            }
+            other => self.pasta = Some(other?),
+        }
+        Ok(())
+    }
+}
+
+/// Removes what commands that were killed have left on the host: every command that begins does
+/// so first.
+///
+/// # Errors
+/// It is there and cannot be removed.
+pub fn sweep() -> Result<()> {
+    folder::sweep()?;
+    bridged::sweep()
+}

@@ -1,0 +1,156 @@
+//! The three files of /etc that say who is who: resolv.conf, hosts, hostname.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use step04_mount::Volume;
+
+/// Where systemd-resolved names the servers that it asks itself. The host's own resolv.conf
+/// then names only its stub, 127.0.0.53, which a container cannot reach.
+const SYSTEMD: &str = "/run/systemd/resolve/resolv.conf";
+
+// ANCHOR: resolver
+/// How a container finds names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Resolver {
+    /// The content of its resolv.conf (`man 5 resolv.conf`).
+    pub(crate) text: String,
+    /// A server on the host's loopback, to which questions to the gateway are to be passed on.
+    pub(crate) behind_gateway: Option<Ipv4Addr>,
+}
+
+/// For a container behind a bridge: the host's servers, as far as they can be reached by IPv4
+/// from elsewhere than the host itself.
+///
+/// Docker falls back to a public server where there is none. That tells strangers which names
+/// are looked up here, and finds no internal name; a server that the host has for itself is
+/// reached through the gateway instead.
+pub(crate) fn behind_bridge(gateway: Ipv4Addr) -> Resolver {
+    let host = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let systemd = fs::read_to_string(SYSTEMD).unwrap_or_default();
+    choose(&host, &systemd, gateway)
+}
+
+fn choose(host: &str, systemd: &str, gateway: Ipv4Addr) -> Resolver {
+    let has_stub = servers(host).contains(&IpAddr::from([127, 0, 0, 53]));
+    let source = if has_stub && !reachable(systemd).is_empty() { systemd } else { host };
+    let reachable = reachable(source);
+    if !reachable.is_empty() {
+        return Resolver { text: with_servers(source, &reachable), behind_gateway: None };
+    }
+    let on_loopback = servers(source).into_iter().find_map(|server| match server {
+        IpAddr::V4(server) if server.is_loopback() => Some(server),
+        _ => None,
+    });
+    match on_loopback {
+        Some(server) => Resolver { text: with_servers(source, &[gateway]), behind_gateway: Some(server) },
+        None => Resolver { text: with_servers(source, &[]), behind_gateway: None },
+    }
+}
+// ANCHOR_END: resolver
+
+/// For a container that a program like pasta connects: it asks this address, and pasta the
+/// host's servers, also those on its loopback.
+pub(crate) fn at(server: Ipv4Addr) -> String {
+    with_servers(&same_as_host(), &[server])
+}
+
+/// For a container in the host's network.
+pub(crate) fn same_as_host() -> String {
+    fs::read_to_string("/etc/resolv.conf").unwrap_or_default()
+}
+
+fn servers(text: &str) -> Vec<IpAddr> {
+    let names = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+    names.filter_map(|name| name.trim().parse().ok()).collect()
+}
+
+fn reachable(text: &str) -> Vec<Ipv4Addr> {
+    let reachable = servers(text).into_iter().filter_map(|server| match server {
+        IpAddr::V4(server) if !server.is_loopback() && !server.is_unspecified() => Some(server),
+        _ => None,
+    });
+    reachable.collect()
+}
+
+/// The other lines stay: search, domain, options.
+fn with_servers(text: &str, servers: &[Ipv4Addr]) -> String {
+    let is_kept = |line: &&str| {
+        let first = line.split_whitespace().next().unwrap_or_default();
+        ["search", "domain", "options", "sortlist"].contains(&first)
+    };
+    let kept = text.lines().filter(is_kept).map(str::to_owned);
+    let servers = servers.iter().map(|server| format!("nameserver {server}"));
+    kept.chain(servers).map(|line| line + "\n").collect()
+}
+
+// ANCHOR: files
+/// Writes the three files into a folder of the host, from which they are mounted over those of
+/// the root file system.
+pub(crate) fn write(
+    folder: &Path,
+    resolv_conf: &str,
+    name: &str,
+    address: Option<Ipv4Addr>,
+) -> Result<Vec<Volume>> {
+    let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
+    if !name.is_empty() {
+        let address = address.unwrap_or(Ipv4Addr::LOCALHOST);
+        hosts += &format!("{address}\t{name}\n");
+    }
+    let files = [("resolv.conf", resolv_conf), ("hosts", &hosts), ("hostname", &format!("{name}\n"))];
+    files
+        .into_iter()
+        .map(|(file, text)| {
+            let path = folder.join(file);
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            Ok(Volume { source: path, target: Path::new("/etc").join(file), read_only: false })
+        })
+        .collect()
+}
+// ANCHOR_END: files
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 1);
+
+    fn chosen(host: &str, systemd: &str) -> (String, Option<Ipv4Addr>) {
+        let resolver = choose(host, systemd, GATEWAY);
+        (resolver.text, resolver.behind_gateway)
+    }
+
+    #[test]
+    fn servers_of_the_host_are_taken_over_with_its_search_list() {
+        let (text, forward) = chosen("# by hand\nnameserver 192.0.2.53\nsearch example.org\n", "");
+        assert_eq!(text, "search example.org\nnameserver 192.0.2.53\n");
+        assert_eq!(forward, None);
+    }
+
+    #[test]
+    fn stub_of_systemd_is_replaced_by_the_servers_behind_it() {
+        let stub = "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch .\n";
+        let (text, forward) = chosen(stub, "nameserver 192.0.2.53\nnameserver 2001:db8::53\nsearch lan\n");
+        assert_eq!(text, "search lan\nnameserver 192.0.2.53\n");
+        assert_eq!(forward, None);
+    }
+
+    #[test]
+    fn resolver_on_the_loopback_is_asked_through_the_gateway() {
+        for systemd in ["", "nameserver 2001:db8::53\n"] {
+            let (text, forward) = chosen("nameserver 127.0.0.1\nsearch lan\n", systemd);
+            assert_eq!(text, "search lan\nnameserver 10.200.0.1\n");
+            assert_eq!(forward, Some(Ipv4Addr::LOCALHOST));
+        }
+    }
+
+    #[test]
+    fn no_server_is_invented() {
+        for host in ["", "nameserver 2001:db8::53\n", "nameserver nonsense\nnameserver\n"] {
+            assert_eq!(chosen(host, ""), (String::new(), None), "{host}");
+        }
+    }
+}
