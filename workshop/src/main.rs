@@ -2,6 +2,7 @@
 
 mod book;
 mod diff;
+mod doctor;
 mod problem;
 mod workspace;
 
@@ -21,6 +22,8 @@ struct Cli {
 enum Verb {
     /// Build the book, or run every session that it prints and compare.
     Book(book::BookArgs),
+    /// Say for each step whether it runs on this machine, and what to do if it does not.
+    Doctor(doctor::DoctorArgs),
     /// Print what is new in a step's main.rs, against the step before it.
     Diff {
         /// The step's number: 2 to 6.
@@ -31,6 +34,7 @@ enum Verb {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Book(args) => book::run(&args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Diff { step } => print_difference(step),
     };
     match outcome {

@@ -15,7 +15,7 @@ mod left;
 mod opening;
 mod output;
 mod page;
-mod person;
+pub mod person;
 mod plan;
 mod script;
 mod session;
