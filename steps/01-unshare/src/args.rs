@@ -58,15 +58,12 @@ pub fn parse<C: Parser>() -> Result<C> {
 /// clap says the same in paragraphs: the error, tips, the usage, and where to find help.
 fn one_line(error: &clap::Error) -> Error {
     let text = error.render().to_string();
-    let mut paragraphs = text.split("\n\n").map(|text| {
-        let lines = text.lines().map(str::trim);
-        lines.collect::<Vec<_>>().join(" ")
-    });
-    let first = paragraphs.next().unwrap_or_default();
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let what = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command is named",
-        _ => first.trim_start_matches("error: "),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command is named".to_owned(),
+        _ => words(text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default()),
     };
-    let usage = paragraphs.find(|text| text.starts_with("Usage:"));
-    Error::msg(format!("{what}\n{}", usage.as_deref().unwrap_or("--help lists what may be asked")))
+    let line = |start: &str| text.lines().map(words).find(|line| line.starts_with(start));
+    let way_out = line("tip: a similar").or_else(|| line("Usage:")).unwrap_or("see --help".to_owned());
+    Error::msg(format!("{what}\n{way_out}"))
 }

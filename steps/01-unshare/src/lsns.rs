@@ -75,28 +75,30 @@ fn owner(process: &Path) -> String {
     }
 }
 
-/// The command line, its control characters escaped: a process may write there what it likes.
-/// A kernel thread has none; its name is shown instead.
+/// The command line. A kernel thread has none; its name is shown instead.
 fn command(process: &Path) -> String {
     let line = fs::read(process.join("cmdline")).unwrap_or_default();
     let words: Vec<_> = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).collect();
-    let text = if words.is_empty() {
-        format!("[{}]", fs::read_to_string(process.join("comm")).unwrap_or_default().trim())
-    } else {
-        String::from_utf8_lossy(&words.join(&b' ')).into_owned()
-    };
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    match words.is_empty() {
+        true => format!("[{}]", fs::read_to_string(process.join("comm")).unwrap_or_default().trim()),
+        false => String::from_utf8_lossy(&words.join(&b' ')).into_owned(),
+    }
 }
 
 /// The list as a table for people.
 pub fn table(namespaces: &[Namespace]) -> String {
     let mut text = format!("{:>10} {:<6} {:>6} {:>7} {:<8} COMMAND\n", "NS", "TYPE", "NPROCS", "PID", "USER");
     for ns in namespaces {
-        let (kind, user, command) = (ns.kind.name, &ns.user, &ns.command);
+        let (kind, user, command) = (ns.kind.name, &ns.user, printable(&ns.command));
         text +=
             &format!("{:>10} {kind:<6} {:>6} {:>7} {user:<8} {command}\n", ns.inode, ns.processes, ns.pid);
     }
     text
+}
+
+/// A process may write into its command line what it likes, also what a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// The list in the form of `lsns --json`.

@@ -8,7 +8,7 @@ use anyhow::{Context, Error, Result};
 use clap::Args;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::unistd::{getegid, geteuid};
 
 use crate::{Namespaces, exec};
@@ -86,22 +86,24 @@ pub fn run(command: &mut Command, fork: bool) -> Result<u8> {
         return Err(exec(command));
     }
     // ^C at the terminal is meant for the command, which may live on: so this process does too.
-    let ignored: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
-    ignored.thread_block().context("cannot block signals")?;
-    never_vfork(command);
+    let ours: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    let before = ours.thread_swap_mask(SigmaskHow::SIG_BLOCK).context("cannot block signals")?;
+    in_child(command, move || before.thread_set_mask());
     let status = command.status().map_err(|error| exec::explain(command, error))?;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     Ok(code.unwrap_or(1) as u8)
 }
 // ANCHOR_END: run
 
-/// The standard library starts a child by `vfork` where it can. The child then shares our memory,
-/// and memory is in one time namespace only: kernels before 6.2 refuse it after
-/// `unshare(CLONE_NEWTIME)`. For a child that has a closure to run it uses `fork`.
-#[expect(unsafe_code, reason = "the standard library has no other switch for this")]
-fn never_vfork(command: &mut Command) {
-    // SAFETY: a closure that does nothing does nothing wrong between fork and exec.
-    unsafe { command.pre_exec(|| Ok(())) };
+/// Has the child do something before it becomes the command.
+///
+/// As a side effect it is started by `fork` and not by `vfork`, which lends it our memory. That is
+/// as well: memory is in one time namespace only, and so Linux before 6.2 refuses `vfork` after
+/// `unshare(CLONE_NEWTIME)`.
+#[expect(unsafe_code, reason = "what is called between fork and exec must not take a lock")]
+fn in_child(command: &mut Command, act: impl Fn() -> nix::Result<()> + Send + Sync + 'static) {
+    // SAFETY: its only caller sets the signal mask, one system call (`man 7 signal-safety`).
+    unsafe { command.pre_exec(move || Ok(act()?)) };
 }
 
 /// An error of `unshare`, with the way out where one is known.
