@@ -167,7 +167,9 @@ fn challenges(mut text: &str) -> Vec<Challenge> {
             if word.is_empty() {
                 return found;
             }
-            found.push(Challenge { scheme: word, parameters: Vec::new() });
+            if word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+                found.push(Challenge { scheme: word, parameters: Vec::new() });
+            }
             continue;
         };
         let (value, rest) = parameter_value(value.trim_start());

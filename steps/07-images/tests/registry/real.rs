@@ -1,12 +1,10 @@
 //! Pulling from a real registry, and reading back by other tools what was pulled.
 
-mod registry_kit;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use registry_kit::real::{Registry, layout};
-use registry_kit::{Here, as_root, have, run, token};
+use crate::kit::real::{Registry, layout};
+use crate::kit::{Here, as_root, have, run, token};
 
 #[test]
 fn an_image_is_pulled_without_a_login() {

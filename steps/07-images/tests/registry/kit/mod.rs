@@ -1,8 +1,5 @@
 //! What the tests of pulling share: images, real registries, and one that does what it is told.
 
-// Each test program uses a part of this.
-#![allow(dead_code)]
-
 pub mod image;
 pub mod real;
 pub mod server;

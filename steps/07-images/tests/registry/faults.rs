@@ -1,13 +1,11 @@
 //! Registries that break off, mumble and lie: R5 to R10 of the attacks.
 
-mod registry_kit;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use registry_kit::image::{Content, OCI_MANIFEST, noise, tar};
-use registry_kit::server::{Ask, Reply, Server};
-use registry_kit::{Here, as_root};
+use crate::kit::image::{Content, OCI_MANIFEST, noise, tar};
+use crate::kit::server::{Ask, Reply, Server};
+use crate::kit::{Here, as_root};
 
 const MANIFEST: &str = "/v2/x/manifests/1";
 

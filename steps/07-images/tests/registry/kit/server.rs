@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use super::image::Served;
+
 /// What came.
 #[derive(Clone, Debug)]
 pub struct Ask {
@@ -132,4 +134,25 @@ fn send(mut stream: TcpStream, reply: &Reply) -> std::io::Result<()> {
         thread::sleep(Duration::from_secs(20));
     }
     Ok(())
+}
+
+/// Answers with a challenge until somebody comes with `authorization`.
+pub fn guarded(served: Served, challenge: &str, authorization: &'static str) -> Server {
+    let challenge = challenge.to_owned();
+    Server::start(move |ask| match ask.header("authorization") == Some(authorization) {
+        true => served.answer(ask),
+        false => unauthorized(&challenge),
+    })
+}
+
+pub fn unauthorized(challenge: &str) -> Reply {
+    Reply::status(401).with("WWW-Authenticate", challenge)
+}
+
+pub fn token_server() -> Server {
+    Server::start(|_| Reply::ok(br#"{"token": "good"}"#.to_vec()))
+}
+
+pub fn bearer(realm: &str) -> String {
+    format!("Bearer realm=\"{realm}\",service=\"s\",scope=\"repository:x:pull\"")
 }
