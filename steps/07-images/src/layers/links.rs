@@ -20,35 +20,28 @@ impl Placer {
     pub fn hard_link(&mut self, directory: &Directory, name: &Path, target: &Path) -> Result<()> {
         let cannot = || format!("cannot link it to {}", paths::shown(target));
         let above = target.parent().unwrap_or(Path::new(""));
-        let real = self
-            .resolve(above, Missing::Leave)
-            .with_context(cannot)?
-            .map(|real| real.join(target.file_name().unwrap_or_default()));
-        let seen = match &real {
-            Some(real) => self.stack.look(real)?,
-            None => None,
+        let last = target.file_name().unwrap_or_default();
+        let Some((real, merged)) = self.resolve(above, Missing::Leave).with_context(cannot)? else {
+            bail!("cannot link it to {}: there is no such file", paths::shown(target));
         };
-        let (Some(real), Some(seen)) = (real, seen) else {
+        if last.is_empty() {
+            bail!("cannot link it to {}: it is a directory", paths::shown(target));
+        }
+        let Some(seen) = merged.look(last)? else {
             bail!("cannot link it to {}: there is no such file", paths::shown(target));
         };
         if seen.kind() == FileType::Directory {
             bail!("cannot link it to {}: it is a directory", paths::shown(target));
         }
-        if real == directory.path.join(name) {
+        if real == directory.path && last == name {
             bail!("cannot link it to itself");
         }
         if seen.layer > 0 {
-            self.copy_up(&real, &seen).with_context(cannot)?;
+            self.copy_up(&real.join(last), &seen).with_context(cannot)?;
         }
         let parent = self.parent(above)?;
         self.replacing(directory, name, || {
-            fs::linkat(
-                &parent.inode,
-                target.file_name().unwrap_or_default(),
-                &directory.inode,
-                name,
-                AtFlags::empty(),
-            )
+            fs::linkat(&parent.inode, last, &directory.inode, name, AtFlags::empty())
         })
         .with_context(cannot)
     }
@@ -59,7 +52,8 @@ impl Placer {
         let mut content: Box<dyn Read> = Box::new(io::empty());
         let kind = match seen.kind() {
             FileType::RegularFile => {
-                let file = beneath(self.stack.layer(seen.layer), path, OFlags::RDONLY).map_err(named)?;
+                let name = Path::new(path.file_name().unwrap_or_default());
+                let file = beneath(seen.directory.as_fd(), name, OFlags::RDONLY).map_err(named)?;
                 content = Box::new(File::from(file));
                 Kind::File
             }

@@ -20,15 +20,17 @@ use rustix::io::Errno;
 use super::ids::Ids;
 use super::metadata::{self, LeftOut, Metadata, named};
 use super::parents::Directory;
-use super::stack::{self, Stack, beneath};
+use super::stack::{self, Merged, beneath};
 use super::walk::{Entry, Kind};
 use super::whiteouts::{self, Meaning};
 use super::{paths, remove};
 
 /// Fills the directory of one layer.
 pub struct Placer {
-    pub stack: Stack,
-    pub last_parent: Option<(PathBuf, Rc<Directory>)>,
+    /// The root of the stack that this layer is put upon, with this layer.
+    pub root: Merged,
+    top: Rc<OwnedFd>,
+    pub last_parent: Option<(PathBuf, Directory)>,
     ids: Ids,
     left_out: LeftOut,
     /// The times of all directories made or described: each entry placed inside changes them, so they are set last.
@@ -39,24 +41,30 @@ pub struct Placer {
 impl Placer {
     /// Begins with the empty directory `into`, which gets the metadata of the root directory below it.
     pub fn new(into: &Path, lower: &[PathBuf]) -> Result<Self> {
-        let stack = Stack::open(into, lower)?;
-        if !stack::list(stack.top(), Path::new(""))?.is_empty() {
-            bail!("{} is not empty", into.display());
-        }
-        let root = match lower.is_empty() {
-            true => Metadata { mode: 0o755, ..Metadata::default() },
-            false => Metadata::of(stack.layer(1), &fs::fstat(stack.layer(1)).map_err(named)?)?,
+        let root = Merged::root(into, lower)?;
+        let metadata = match root.below() {
+            Some(lower) => Metadata::of(lower.as_fd(), &fs::fstat(&lower).map_err(named)?)?,
+            None => Metadata { mode: 0o755, ..Metadata::default() },
         };
         let mut placer = Self {
-            stack,
+            top: root.top().context("the stack has no top")?,
+            root,
             last_parent: None,
             ids: Ids::of_this_process()?,
             left_out: LeftOut::default(),
             directory_times: BTreeMap::new(),
             buffer: vec![0; 128 << 10],
         };
-        placer.describe_directory(Path::new(""), &root)?;
+        if !stack::list(placer.top.as_fd(), Path::new(""))?.is_empty() {
+            bail!("{} is not empty", into.display());
+        }
+        placer.describe_directory(Path::new(""), &metadata)?;
         Ok(placer)
+    }
+
+    /// The directory that is being filled.
+    pub fn top(&self) -> Rc<OwnedFd> {
+        Rc::clone(&self.top)
     }
 
     /// Places one entry; `content` is a file's.
@@ -120,10 +128,10 @@ impl Placer {
 
     /// Makes the directory at a path without links, whose parent is there, or describes it anew where it is.
     pub fn make_directory(&mut self, path: &Path, metadata: &Metadata) -> Result<()> {
-        let top = self.stack.top();
+        let top = self.top();
         let parent = path.parent().unwrap_or(Path::new(""));
         let name = path.file_name().unwrap_or_default();
-        let parent = beneath(top, parent, OFlags::PATH | OFlags::DIRECTORY).map_err(named)?;
+        let parent = beneath(top.as_fd(), parent, OFlags::PATH | OFlags::DIRECTORY).map_err(named)?;
         match fs::mkdirat(&parent, name, Mode::RWXU) {
             Ok(()) => self.describe_directory(path, metadata),
             Err(Errno::EXIST) => {
@@ -143,7 +151,7 @@ impl Placer {
 
     fn describe_directory(&mut self, path: &Path, metadata: &Metadata) -> Result<()> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let directory = beneath(self.stack.top(), path, flags).map_err(named)?;
+        let directory = beneath(self.top.as_fd(), path, flags).map_err(named)?;
         metadata::clear_xattrs(directory.as_fd())?;
         metadata.apply(directory.as_fd(), FileType::Directory, &mut self.left_out)?;
         self.directory_times.insert(path.to_path_buf(), metadata.time());
@@ -168,7 +176,7 @@ impl Placer {
 
     fn remove(&mut self, path: &Path) -> Result<()> {
         self.last_parent = None;
-        remove::remove(self.stack.top(), path)
+        remove::remove(self.top.as_fd(), path)
     }
 
     fn write(&mut self, file: OwnedFd, content: &mut dyn Read) -> Result<OwnedFd> {
@@ -189,7 +197,7 @@ impl Placer {
     /// Sets what could only be set last, and tells what was left out.
     pub fn finish(self) -> Result<Vec<String>> {
         for (path, time) in &self.directory_times {
-            match beneath(self.stack.top(), path, OFlags::RDONLY | OFlags::DIRECTORY) {
+            match beneath(self.top.as_fd(), path, OFlags::RDONLY | OFlags::DIRECTORY) {
                 Ok(directory) => metadata::set_time(directory.as_fd(), *time)
                     .with_context(|| format!("cannot set the time of {}", paths::shown(path)))?,
                 // A later entry has replaced it.

@@ -1,11 +1,14 @@
 //! The stack of layers, looked at as overlayfs will show it.
 //!
 //! A layer's archive is about the whole tree, but only its own directory is at hand to write to. What lies below counts
-//! nevertheless: for a parent directory that is a link in a lower layer, for the mode of a directory that has no entry of
-//! its own, for the target of a hard link.
+//! nevertheless: for a parent directory that is a link in a lower layer, for the mode of a directory that has no
+//! entry of its own, for the target of a hard link.
 
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags, Stat, XattrFlags};
@@ -18,18 +21,28 @@ use super::paths;
 /// filesystems/overlayfs, "whiteouts and opaque directories").
 const OPAQUE: &str = "user.overlay.opaque";
 
-/// The directories of all layers, the one that is being filled first, then downwards.
-pub struct Stack {
-    layers: Vec<OwnedFd>,
+/// A directory as the stack shows it: those of the layers that have a say in it, the top-most first. The first layer
+/// is the one that is being filled.
+#[derive(Clone)]
+pub struct Merged {
+    parts: Vec<Part>,
 }
 
-/// What stands at a path of the stack.
+/// The directory of one layer; layers count from 0, the one that is being filled, downwards.
+#[derive(Clone)]
+struct Part {
+    layer: usize,
+    directory: Rc<OwnedFd>,
+}
+
+/// What stands under a name of a merged directory.
 pub struct Seen {
-    /// 0 for the layer that is being filled, then downwards.
     pub layer: usize,
     /// Opened with O_PATH.
     pub inode: OwnedFd,
     pub stat: Stat,
+    /// The directory of its layer that it stands in.
+    pub directory: Rc<OwnedFd>,
 }
 
 impl Seen {
@@ -38,52 +51,73 @@ impl Seen {
     }
 }
 
-impl Stack {
-    pub fn open(into: &Path, lower: &[PathBuf]) -> Result<Self> {
-        let open = |path: &Path| {
-            fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-                .map_err(named)
-                .with_context(|| format!("cannot open {}", path.display()))
+impl Merged {
+    /// The root directory of a stack.
+    pub fn root(into: &Path, lower: &[PathBuf]) -> Result<Self> {
+        let open = |(layer, path): (usize, &Path)| {
+            let directory =
+                fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+                    .map_err(named)
+                    .with_context(|| format!("cannot open {}", path.display()))?;
+            Ok(Part { layer, directory: Rc::new(directory) })
         };
         let paths = [into].into_iter().chain(lower.iter().map(PathBuf::as_path));
-        Ok(Self { layers: paths.map(open).collect::<Result<_>>()? })
-    }
-
-    /// The directory that is being filled.
-    pub fn top(&self) -> BorrowedFd<'_> {
-        self.layers[0].as_fd()
-    }
-
-    /// The directory of a layer.
-    pub fn layer(&self, number: usize) -> BorrowedFd<'_> {
-        self.layers[number].as_fd()
+        Ok(Self { parts: paths.enumerate().map(open).collect::<Result<_>>()? })
     }
 
     // ANCHOR: look
-    /// What stands at a path whose parents are known to be directories, or nothing.
-    pub fn look(&self, path: &Path) -> Result<Option<Seen>> {
-        for (layer, root) in self.layers.iter().enumerate() {
-            match beneath(root.as_fd(), path, OFlags::PATH) {
+    /// What stands under a name: the top-most layer that has it decides, be it by a whiteout.
+    pub fn look(&self, name: &OsStr) -> Result<Option<Seen>> {
+        for Part { layer, directory } in &self.parts {
+            match beneath(directory.as_fd(), Path::new(name), OFlags::PATH) {
                 Ok(inode) => {
                     let stat = fs::fstat(&inode).map_err(named)?;
-                    return Ok((!is_whiteout(&stat)).then_some(Seen { layer, inode, stat }));
+                    let seen = Seen { layer: *layer, inode, stat, directory: Rc::clone(directory) };
+                    return Ok((!is_whiteout(&stat)).then_some(seen));
                 }
-                Err(Errno::NOENT) if hides_below(root.as_fd(), path)? => return Ok(None),
                 Err(Errno::NOENT) => {}
-                // A file, a link or a whiteout stands where lower layers may have a directory.
-                Err(Errno::NOTDIR | Errno::LOOP) => return Ok(None),
-                Err(error) => bail!("cannot look at {}: {}", paths::shown(path), named(error)),
+                Err(error) => bail!("cannot look at {}: {}", paths::shown(Path::new(name)), named(error)),
             }
         }
         Ok(None)
     }
+
+    /// The directory under a name: of all layers down to where one has something else there, or an opaque directory.
+    pub fn enter(&self, name: &OsStr) -> Result<Self> {
+        let mut parts = Vec::new();
+        for Part { layer, directory } in &self.parts {
+            match beneath(directory.as_fd(), Path::new(name), OFlags::RDONLY | OFlags::DIRECTORY) {
+                Ok(directory) => {
+                    let opaque = is_opaque(directory.as_fd())?;
+                    parts.push(Part { layer: *layer, directory: Rc::new(directory) });
+                    if opaque {
+                        break;
+                    }
+                }
+                Err(Errno::NOENT) => {}
+                Err(Errno::NOTDIR | Errno::LOOP) => break,
+                Err(error) => bail!("cannot open {}: {}", paths::shown(Path::new(name)), named(error)),
+            }
+        }
+        Ok(Self { parts })
+    }
     // ANCHOR_END: look
 
-    /// The names that the root directories of the lower layers have.
-    pub fn lower_root_names(&self) -> Result<Vec<PathBuf>> {
+    /// The directory of the layer that is being filled, if it has a part in this one.
+    pub fn top(&self) -> Option<Rc<OwnedFd>> {
+        self.parts.first().filter(|part| part.layer == 0).map(|part| Rc::clone(&part.directory))
+    }
+
+    /// The directory of the top-most lower layer that has a part in this one.
+    pub fn below(&self) -> Option<Rc<OwnedFd>> {
+        self.parts.iter().find(|part| part.layer > 0).map(|part| Rc::clone(&part.directory))
+    }
+
+    /// The names that lower layers have here.
+    pub fn names_below(&self) -> Result<Vec<OsString>> {
         let mut names = Vec::new();
-        for root in &self.layers[1..] {
-            names.extend(list(root.as_fd(), Path::new(""))?.into_iter().map(|(name, _)| name));
+        for part in self.parts.iter().filter(|part| part.layer > 0) {
+            names.extend(list(part.directory.as_fd(), Path::new(""))?.into_iter().map(|(name, _)| name));
         }
         Ok(names)
     }
@@ -109,39 +143,25 @@ pub fn set_opaque(directory: BorrowedFd<'_>) -> Result<()> {
         .with_context(|| format!("cannot set {OPAQUE}"))
 }
 
-/// Whether one of the directories above `path` in this layer is opaque: then lower layers have no say below it.
-fn hides_below(root: BorrowedFd<'_>, path: &Path) -> Result<bool> {
-    let mut above: Vec<&Path> =
-        path.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
-    above.reverse();
-    for path in above {
-        let directory = match beneath(root, path, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Ok(directory) => directory,
-            Err(Errno::NOENT) => return Ok(false),
-            Err(error) => bail!("cannot look at {}: {}", paths::shown(path), named(error)),
-        };
-        match fs::fgetxattr(&directory, OPAQUE, &mut [0; 1]) {
-            Ok(1) => return Ok(true),
-            Ok(_) | Err(Errno::NODATA | Errno::NOTSUP) => {}
-            Err(error) => bail!("cannot read {OPAQUE} of {}: {}", paths::shown(path), named(error)),
-        }
+fn is_opaque(directory: BorrowedFd<'_>) -> Result<bool> {
+    match fs::fgetxattr(directory, OPAQUE, &mut [0; 1]) {
+        Ok(length) => Ok(length == 1),
+        Err(Errno::NODATA | Errno::NOTSUP) => Ok(false),
+        Err(error) => Err(named(error)).with_context(|| format!("cannot read {OPAQUE}")),
     }
-    Ok(false)
 }
 
-/// The entries of the directory at a path, each with its kind.
-pub fn list(root: BorrowedFd<'_>, path: &Path) -> Result<Vec<(PathBuf, FileType)>> {
+/// The names in the directory at a path, each with its kind.
+pub fn list(root: BorrowedFd<'_>, path: &Path) -> Result<Vec<(OsString, FileType)>> {
     let cannot = || format!("cannot list {}", paths::shown(path));
     let directory =
         beneath(root, path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(named).with_context(cannot)?;
     let mut entries = Vec::new();
     for entry in fs::Dir::new(directory).map_err(named).with_context(cannot)? {
         let entry = entry.map_err(named).with_context(cannot)?;
-        let name = entry.file_name();
-        if name != c"." && name != c".." {
-            let name = std::os::unix::ffi::OsStrExt::from_bytes(name.to_bytes());
-            let name: &std::ffi::OsStr = name;
-            entries.push((PathBuf::from(name), entry.file_type()));
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "." && name != ".." {
+            entries.push((name.to_os_string(), entry.file_type()));
         }
     }
     Ok(entries)

@@ -65,6 +65,9 @@ impl<'a> Walk<'a> {
             self.skip_padding()?;
             let start = self.at;
             let Some(fields) = self.header()? else {
+                if extended.is_some() && !self.closed {
+                    return Err(self.cannot_read(io::ErrorKind::UnexpectedEof.into()));
+                }
                 if extended.is_some() {
                     return Err(bad_header(start, "the archive ends after an extended header"));
                 }

@@ -3,16 +3,19 @@
 //! In an archive they are names, in overlayfs they are inodes. A whiteout is about lower layers only: what the same
 //! layer brings stays, whether it comes before or after (OCI image specification, layer.md, "Whiteouts").
 
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{self, FileType, Mode};
+use rustix::fs::{self, FileType, Mode, OFlags};
 
 use super::metadata::named;
 use super::parents::Missing;
 use super::place::Placer;
-use super::{remove, stack};
+use super::remove;
+use super::stack::{self, beneath};
 
 /// What the name of an entry means.
 #[derive(Debug, PartialEq)]
@@ -45,7 +48,7 @@ pub fn meaning(path: &Path) -> Result<Meaning> {
     match deleted {
         b".wh..opq" => Ok(Meaning::Opaque(parent.to_path_buf())),
         b"" | b"." | b".." => bail!("a whiteout without a name"),
-        _ => Ok(Meaning::Deleted(parent.join(std::ffi::OsStr::from_bytes(deleted)))),
+        _ => Ok(Meaning::Deleted(parent.join(OsStr::from_bytes(deleted)))),
     }
 }
 
@@ -54,12 +57,13 @@ impl Placer {
     /// Hides what lower layers have at `path`.
     pub fn white_out(&mut self, path: &Path) -> Result<()> {
         let above = path.parent().unwrap_or(Path::new(""));
-        let Some(parent) = self.resolve(above, Missing::Leave)? else { return Ok(()) };
+        let Some((parent, merged)) = self.resolve(above, Missing::Leave)? else { return Ok(()) };
         let name = path.file_name().unwrap_or_default();
-        let path = parent.join(name);
-        match self.stack.look(&path)? {
+        match merged.look(name)? {
             None => Ok(()),
-            Some(seen) if seen.layer == 0 && seen.kind() == FileType::Directory => self.hide_below(&path),
+            Some(seen) if seen.layer == 0 && seen.kind() == FileType::Directory => {
+                self.hide_below(&parent.join(name))
+            }
             Some(seen) if seen.layer == 0 => Ok(()),
             Some(_) => {
                 let parent = self.parent(above)?;
@@ -75,23 +79,24 @@ impl Placer {
     pub fn make_opaque(&mut self, path: &Path) -> Result<()> {
         if path.as_os_str().is_empty() {
             // overlayfs always merges the root directories: everything in them is hidden one by one.
-            for name in self.stack.lower_root_names()? {
-                self.white_out(&name)?;
+            for name in self.root.names_below()? {
+                self.white_out(Path::new(&name))?;
             }
             return Ok(());
         }
-        let Some(real) = self.resolve(path, Missing::Leave)? else { return Ok(()) };
-        self.resolve(path, Missing::Make)?;
-        self.hide_below(&real)
+        if self.resolve(path, Missing::Leave)?.is_none() {
+            return Ok(());
+        }
+        let directory = self.parent(path)?;
+        self.hide_below(&directory.path)
     }
 
     /// Makes a directory of the layer being filled opaque.
     pub fn hide_below(&mut self, path: &Path) -> Result<()> {
-        use rustix::fs::OFlags;
-        let top = self.stack.top();
-        let directory = stack::beneath(top, path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(named)?;
-        stack::set_opaque(std::os::fd::AsFd::as_fd(&directory))?;
-        remove::remove_whiteouts(top, path)
+        let top = self.top();
+        let directory = beneath(top.as_fd(), path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(named)?;
+        stack::set_opaque(directory.as_fd())?;
+        remove::remove_whiteouts(top.as_fd(), path)
     }
 }
 
