@@ -50,7 +50,7 @@ impl Ps {
             format!("\"{}\"", printable(&command)),
             duration(now() - record.created) + " ago",
             status(record),
-            record.ports.join(", "),
+            record.state.ports.join(", "),
             record.name.clone(),
         ]
     }

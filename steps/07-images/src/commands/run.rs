@@ -153,7 +153,7 @@ fn launch(held: &mut Held, asked: &Asked, walls: impl Fn(&Asked) -> Result<Conta
     if asked.run.observe {
         eprint!("{}", observe::observe(created.pid())?);
     }
-    held.record.state = State::begin(created.pid().as_raw());
+    held.record.state = State::begin(created.pid().as_raw(), asked.ports.borrow().clone());
     held.write_state()?;
     if let Some(terminal) = &mut terminal {
         terminal.begin()?;
@@ -173,7 +173,6 @@ fn record(asked: &Asked) -> Record {
         image_id: image.config_digest,
         layers: image.chain_ids(),
         command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
-        ports: Vec::new(),
         created: now(),
         remove: run.remove,
         state: State::default(),

@@ -1,5 +1,6 @@
 //! What a container is, as far as the image and the command line say.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub struct Asked {
     pub run: RunArgs,
     /// The command with its arguments.
     pub command: Vec<OsString>,
+    /// The ports that were published, once the network is there: `0.0.0.0:8080->80/tcp`.
+    pub ports: RefCell<Vec<String>>,
 }
 
 /// The host name that a container gets: the one asked for, or the beginning of its id.
@@ -48,7 +51,7 @@ impl Asked {
         if command.iter().all(|word| word.is_empty()) {
             bail!("no command specified");
         }
-        Ok(Self { id, directory, image, run, command })
+        Ok(Self { id, directory, image, run, command, ports: RefCell::default() })
     }
 
     // ANCHOR: walls
@@ -95,6 +98,9 @@ impl Asked {
         for file in net.files() {
             root.entries.push(file.entry()?);
         }
+        let ports = net.published().iter();
+        *self.ports.borrow_mut() =
+            ports.map(|port| format!("{}->{}/{}", port.host, port.container, port.protocol)).collect();
         Ok(net)
     }
 

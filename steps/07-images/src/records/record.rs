@@ -25,8 +25,6 @@ pub struct Record {
     pub layers: Vec<Digest>,
     /// The command with its arguments, as it is run.
     pub command: Vec<String>,
-    /// Published ports, as they were asked for.
-    pub ports: Vec<String>,
     /// When it was made, in seconds since 1970.
     pub created: f64,
     /// Whether it is removed when it ends.
@@ -46,6 +44,8 @@ pub struct State {
     /// When that process was started, in the kernel's clock ticks since it was booted: the
     /// number may belong to another process later, but not with this time.
     pub start_time: Option<u64>,
+    /// Its published ports, while it runs.
+    pub ports: Vec<String>,
     /// In seconds since 1970.
     pub started: Option<f64>,
     /// In seconds since 1970.
@@ -89,8 +89,9 @@ impl Record {
 
 impl State {
     /// It runs from now on, as this process.
-    pub fn begin(pid: i32) -> Self {
+    pub fn begin(pid: i32, ports: Vec<String>) -> Self {
         Self {
+            ports,
             status: Status::Running,
             pid: Some(pid),
             start_time: start_time(pid),
@@ -107,6 +108,7 @@ impl State {
     /// It has ended just now.
     pub fn end(&mut self, exit_code: u8, error: &str) {
         self.pid = None;
+        self.ports.clear();
         self.finished = Some(now());
         self.exit_code = Some(exit_code);
         self.error = error.to_owned();
