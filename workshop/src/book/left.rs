@@ -1,9 +1,10 @@
-//! What a page leaves behind: processes and mounts. They are told, and then ended.
+//! What a page leaves behind: processes, mounts, another host name. They are told, and then undone.
 //!
 //! As a subreaper (`man 2 PR_SET_CHILD_SUBREAPER`) we become the parent of every orphan below us, so that none gets
 //! away; and only what descends from us is ever ended.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -12,7 +13,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpid};
+use nix::unistd::{Pid, gethostname, getpid, sethostname};
 
 use super::person::is_real_root;
 
@@ -26,6 +27,9 @@ pub struct Household {
     processes: BTreeMap<Pid, usize>,
     mounts_before: Vec<String>,
     mounts: BTreeMap<String, usize>,
+    /// The name of the host, which root can change, and the line after which it had changed.
+    name_before: OsString,
+    renamed: Option<usize>,
 }
 
 /// A live process below us.
@@ -57,6 +61,8 @@ impl Household {
             processes: BTreeMap::new(),
             mounts_before: mount_points(),
             mounts: BTreeMap::new(),
+            name_before: host_name(),
+            renamed: None,
         }
     }
 
@@ -74,6 +80,7 @@ impl Household {
         for point in now {
             self.mounts.entry(point).or_insert(line);
         }
+        self.renamed = (host_name() != self.name_before).then_some(self.renamed.unwrap_or(line));
     }
 
     /// Collects children that ended, as init does for a reader.
@@ -98,7 +105,9 @@ impl Household {
             .iter()
             .map(|(pid, line)| (*line, format!("left a process behind: {} (pid {pid})", command_of(*pid))));
         let mounts = self.mounts.iter().map(|(point, line)| (*line, format!("left a mount behind: {point}")));
-        processes.chain(mounts).collect()
+        let name =
+            self.renamed.map(|line| (line, format!("left the host with the name {}", host_name().display())));
+        processes.chain(mounts).chain(name).collect()
     }
 
     /// Ends every process below us and undoes the page's mounts. An error if something withstands.
@@ -123,6 +132,9 @@ impl Household {
             umount2(point.as_str(), MntFlags::MNT_DETACH)
                 .with_context(|| format!("cannot unmount {point}"))?;
         }
+        if host_name() != self.name_before {
+            sethostname(&self.name_before).context("cannot give the host its name back")?;
+        }
         self.shells.clear();
         Ok(())
     }
@@ -138,6 +150,10 @@ impl Household {
         };
         mount_points().into_iter().filter(is_new).collect()
     }
+}
+
+fn host_name() -> OsString {
+    gethostname().unwrap_or_default()
 }
 
 /// All mount points of our namespace, in the order of mounting (`man 5 proc_pid_mountinfo`).

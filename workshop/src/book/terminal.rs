@@ -28,6 +28,9 @@ use super::person::Person;
 /// What a reader's terminal usually has.
 const SIZE: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
 
+/// More than this many bytes at once are an endless loop, not an output.
+const FLOOD: usize = 64 * 1024;
+
 /// One pty, its shell, and what came out of it and was not looked at yet.
 pub struct Terminal {
     pub master: File,
@@ -88,25 +91,28 @@ impl Terminal {
         }
     }
 
-    /// Takes in what has come, without waiting. Returns whether something has.
-    pub fn take_in(&mut self) -> bool {
-        let mut came = false;
+    /// Takes in what has come, without waiting; not more than a page could ever print.
+    pub fn take_in(&mut self) {
         let mut bytes = [0; 4096];
-        loop {
+        while !self.floods() {
             match self.master.read(&mut bytes) {
-                Ok(0) => self.closed = true,
-                Ok(length) => {
+                Ok(length @ 1..) => {
                     self.pending.extend(&bytes[..length]);
                     self.last = Instant::now();
-                    came = true;
-                    continue;
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // EIO: nobody holds the other end any more.
-                Err(_) => self.closed = true,
+                Ok(0) | Err(_) => {
+                    self.closed = true;
+                    return;
+                }
             }
-            return came;
         }
+    }
+
+    /// Whether so much has come that no page could print it.
+    pub fn floods(&self) -> bool {
+        self.pending.len() > FLOOD
     }
 
     /// The first prompt among what has come: its depth and what stands before it, which is taken out.
