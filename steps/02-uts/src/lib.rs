@@ -24,27 +24,27 @@ impl Uts {
     /// Gives the names to the namespace that this process is in: make it a new one first.
     ///
     /// # Errors
-    /// A name of more than 64 bytes (`man 2 sethostname`); EPERM without CAP_SYS_ADMIN in the
+    /// A name that is empty or of more than 64 bytes (`man 2 sethostname`); EPERM without CAP_SYS_ADMIN in the
     /// user namespace that owns this uts namespace.
     pub fn set_names(&self) -> Result<()> {
         if let Some(name) = &self.hostname {
-            check(name)?;
+            check("host name", name)?;
             sethostname(name.as_bytes()).with_context(|| format!("cannot set the host name {name}"))?;
         }
         if let Some(name) = &self.domainname {
-            check(name)?;
+            check("domain name", name)?;
             setdomainname(name.as_bytes()).with_context(|| format!("cannot set the domain name {name}"))?;
         }
         Ok(())
     }
 }
 
-/// The kernel's own limit, __NEW_UTS_LEN; it would say EINVAL and not why.
-fn check(name: &str) -> Result<()> {
-    if name.is_empty() || name.len() > 64 {
-        bail!("cannot use a name of {} bytes: one to 64 are allowed", name.len());
+/// The kernel would say EINVAL of a longer name and not why, and take an empty one.
+fn check(what: &str, name: &str) -> Result<()> {
+    match name.len() {
+        1..=64 => Ok(()),
+        length => bail!("cannot set the {what}: it has {length} bytes, and 1 to 64 are allowed"),
     }
-    Ok(())
 }
 // ANCHOR_END: uts
 
