@@ -3,7 +3,7 @@
 mod book;
 
 use book::Book;
-use support::{NotApplicable, Role, not_applicable};
+use support::{NotApplicable, Role, not_applicable, not_run, program};
 
 #[test]
 fn sample_page_is_as_printed() {
@@ -27,6 +27,16 @@ fn each_outer_prompt_has_a_tty_of_its_own() {
 fn a_shell_inside_keeps_the_tty_and_exit_leads_out() {
     let session = "host$ tty\n/dev/pts/[number:a]\nhost$ sh\nhost/in$ tty\n/dev/pts/[number:a]\nhost/in$ X=in\nhost/in$ exit\nhost$ echo x$X\nx";
     Book::session(session).check().is_well();
+}
+
+#[test]
+fn shells_inside_may_have_a_pty_of_their_own_that_echoes() {
+    for name in ["script", "busybox"] {
+        if program(name).is_none() {
+            return not_run(&format!("{name} is missing: apt install bsdutils busybox-static"));
+        }
+    }
+    Book::new(include_str!("pages/own-pty.md")).check().is_well();
 }
 
 #[test]

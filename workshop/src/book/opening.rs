@@ -70,6 +70,6 @@ impl Desk {
             }
         }
         self.seats[at].1.levels[depth].echoes = synced.contains("echo @@");
-        Ok(Ok(output::before_prompt(&text, "case $PS1")))
+        Ok(Ok(output::before_prompt(&text, &["case $PS1", &quoted])))
     }
 }

@@ -10,9 +10,10 @@ pub fn lines(text: &str, echoed: usize) -> Vec<String> {
     lines
 }
 
-/// What came before a shell's own prompt, which is the unfinished line at the end (and then the echo of `typed`).
-pub fn before_prompt(text: &str, typed: &str) -> String {
-    let end = text.find(typed).unwrap_or(text.len());
+/// What came before a shell's own prompt, which is the unfinished line at the end. The shell may have repeated there
+/// what was typed, of which `typed` are parts: readline shows the end only of a line that is too long.
+pub fn before_prompt(text: &str, typed: &[&str]) -> String {
+    let end = typed.iter().filter_map(|part| text.find(part)).min().unwrap_or(text.len());
     let end = text[..end].rfind('\n').map_or(0, |newline| newline + 1);
     text[..end].to_owned()
 }
