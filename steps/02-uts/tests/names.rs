@@ -1,59 +1,57 @@
 //! The names: whose they are, and that the outside keeps its own.
+//!
+//! The outside is a namespace of each test's own, so that no mistake can rename the machine.
 
-use std::fs;
-use std::process::Command;
+use support::{Role, command, not_run, program};
 
-use support::{Role, command};
-
-/// `step02`, with the rights that it needs.
-fn step02(words: &[&str]) -> Command {
-    let mut step02 = command(env!("CARGO_BIN_EXE_step02"));
+/// What the script prints in a namespace whose names are `outside` and `land`. `$0` is `step02`.
+fn outside(script: &str) -> Option<String> {
+    let (Some(unshare), Some(_), Some(_)) = (program("unshare"), program("hostname"), program("domainname"))
+    else {
+        not_run("unshare, hostname or domainname is missing: apt-get install util-linux hostname");
+        return None;
+    };
+    let mut unshare = command(unshare);
     if Role::here() == Role::User {
-        step02.arg("--map-root-user");
+        unshare.arg("--map-root-user");
     }
-    step02.args(words);
-    step02
-}
-
-fn said(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+    let script = format!(
+        "hostname outside
+        domainname land
+        names() {{ cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname; }}
+        {script}"
+    );
+    let output =
+        unshare.args(["--uts", "sh", "-ec", &script, env!("CARGO_BIN_EXE_step02")]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    Some(String::from_utf8(output.stdout).unwrap())
 }
-
-/// The names as the kernel tells them to whoever asks from here.
-fn names() -> [String; 2] {
-    ["hostname", "domainname"].map(|name| fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap())
-}
-
-const ASK: [&str; 2] = ["cat", "/proc/sys/kernel/hostname"];
-const ASK_BOTH: [&str; 3] = ["cat", "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname"];
 
 #[test]
 fn the_command_sees_the_names_that_were_asked_for() {
-    let words = ["--hostname", "box", "--domainname", "sea"];
-    assert_eq!(said(step02(&words).args(ASK_BOTH)), "box\nsea\n");
-    assert_eq!(said(step02(&words).args(["uname", "-n"])), "box\n");
-}
-
-#[test]
-fn names_not_asked_for_are_copies() {
-    assert_eq!(said(step02(&[]).args(ASK_BOTH)), names().concat());
-    let [_, domain] = names();
-    assert_eq!(said(step02(&["--hostname", "box"]).args(ASK_BOTH)), format!("box\n{domain}"));
+    let both = "cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname";
+    let Some(said) = outside(&format!(r#""$0" --hostname box --domainname sea {both}"#)) else { return };
+    assert_eq!(said, "box\nsea\n");
+    assert_eq!(outside(r#""$0" --hostname box uname -n"#).unwrap(), "box\n");
+    assert_eq!(outside(&format!(r#""$0" --map-root-user --hostname box {both}"#)).unwrap(), "box\nland\n");
+    assert_eq!(outside(&format!(r#""$0" {both}"#)).unwrap(), "outside\nland\n");
 }
 
 #[test]
 fn the_longest_name_is_whole() {
     let longest = "x".repeat(64);
-    assert_eq!(said(step02(&["--hostname", &longest]).args(ASK)), format!("{longest}\n"));
+    let Some(said) = outside(&format!(r#""$0" --hostname {longest} uname -n"#)) else { return };
+    assert_eq!(said, format!("{longest}\n"));
 }
 
 #[test]
 fn the_outside_keeps_its_names() {
-    let before = names();
-    let change = "hostname changed-inside && cat /proc/sys/kernel/hostname";
-    let words = ["--hostname", "box", "--domainname", "sea", "sh", "-c", change];
-    assert_eq!(said(&mut step02(&words)), "changed-inside\n");
-    assert_eq!(names(), before);
+    let script = r#"
+        "$0" --hostname box --domainname sea true
+        names
+        "$0" --hostname box sh -c 'hostname changed; uname -n'
+        names
+    "#;
+    let Some(said) = outside(script) else { return };
+    assert_eq!(said, "outside\nland\nchanged\noutside\nland\n");
 }
