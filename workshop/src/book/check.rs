@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::blocks::Page;
 use super::fix::Edit;
 use super::script::{Deed, Script};
-use super::{BookArgs, binaries, differences, fix, frame, includes, left, page, script};
+use super::{BookArgs, binaries, differences, fix, frame, includes, left, page, person, script};
 use crate::problem::Problem;
 use crate::workspace;
 
@@ -78,7 +78,8 @@ fn run_page(args: &BookArgs, reading: &Reading, binaries: &Path) -> Result<bool>
         println!("{name:<16} not run: its sessions cannot be read");
         return Ok(false);
     };
-    let outcome = page::run(page, script, (&args.user, args.may_change_host), binaries, args.fix)?;
+    let user = args.user.clone().unwrap_or_else(|| person::default_name(args.may_change_host));
+    let outcome = page::run(page, script, (&user, args.may_change_host), binaries, args.fix)?;
     for problem in &outcome.problems {
         eprintln!("{problem}");
     }

@@ -60,9 +60,9 @@ pub struct BookArgs {
     /// Fail also for what could not be run.
     #[arg(long)]
     strict: bool,
-    /// The ordinary user that root runs the sessions as.
-    #[arg(long, value_name = "NAME", default_value = person::USER)]
-    user: String,
+    /// The ordinary user that root runs the sessions as [default: coracle, or who called sudo]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     /// Make that user if there is none.
     #[arg(long)]
     may_change_host: bool,

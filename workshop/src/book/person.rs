@@ -19,8 +19,14 @@ pub struct People {
     pub root: Option<Person>,
 }
 
-/// The name that an ordinary user has unless `--user` says another.
-pub const USER: &str = "coracle";
+/// The ordinary user's name unless `--user` says it: `coracle` if there is one, or may be made, else who called sudo.
+pub fn default_name(may_change_host: bool) -> String {
+    let own = "coracle".to_owned();
+    if may_change_host || matches!(User::from_name(&own), Ok(Some(_))) {
+        return own;
+    }
+    std::env::var("SUDO_USER").ok().filter(|name| name != "root").unwrap_or(own)
+}
 
 impl People {
     /// Finds them; `binaries` is the folder that comes first in PATH, `home` is where HOME is.
