@@ -210,7 +210,7 @@ fn l21_a_stream_that_is_cut_anywhere_is_an_unexpected_end() {
         (0..3000u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let archive = Archive::new()
         .directory("d")
-        .pax(&[("path", "long/".repeat(60).as_bytes())])
+        .pax(&[("path", "a-name-that-is-long/".repeat(8).as_bytes())])
         .file("d/x", &content)
         .symlink("l", "d")
         .file("y", &content[..700])
