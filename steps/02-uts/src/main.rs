@@ -27,7 +27,7 @@ struct Cli {
 
 fn main() -> ExitCode {
     match parse().and_then(run) {
-        Ok(never) => never,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("step02: {}", message(&error));
             ExitCode::from(exit_code(&error))
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 // ANCHOR: run
-fn run(cli: Cli) -> Result<ExitCode> {
+fn run(cli: Cli) -> Result<u8> {
     let outside = cli.observe.then(Inodes::here).transpose()?;
     cli.root.unshare(step02_uts::namespaces())?;
     cli.uts.set_names()?;
