@@ -2,7 +2,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -40,13 +41,14 @@ pub(super) fn ask(name: &str, server: &str) -> Result<Option<Login>> {
         Ok(child) => child,
         Err(error) => return Err(error).with_context(|| format!("cannot run {program}")),
     };
-    let answer = converse(&mut child, server);
-    if answer.is_err() {
-        // It is our child, and its answer is of no use any more: if it ended by itself, so much the better.
+    let end = Instant::now() + PATIENCE;
+    let outcome = converse(&mut child, server, end).and_then(|answer| Ok((answer, ended(&mut child, end)?)));
+    if outcome.is_err() {
+        // Its answer is of no use any more. If it ended by itself, so much the better.
         let _ = child.kill();
+        let _ = child.wait();
     }
-    let status = child.wait().with_context(|| format!("cannot wait for {program}"))?;
-    let answer = answer.with_context(|| program.clone())?;
+    let (answer, status) = outcome.with_context(|| program.clone())?;
     if !status.success() {
         let message = String::from_utf8_lossy(&answer);
         // This sentence is part of the protocol.
@@ -63,7 +65,7 @@ pub(super) fn ask(name: &str, server: &str) -> Result<Option<Login>> {
     Ok(Some(Login { user: username, password: secret }))
 }
 
-fn converse(child: &mut Child, server: &str) -> Result<Vec<u8>> {
+fn converse(child: &mut Child, server: &str, end: Instant) -> Result<Vec<u8>> {
     if let Some(mut stdin) = child.stdin.take() {
         match stdin.write_all(server.as_bytes()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
@@ -71,7 +73,6 @@ fn converse(child: &mut Child, server: &str) -> Result<Vec<u8>> {
         }
     }
     let mut stdout = child.stdout.take().context("no standard output")?;
-    let end = Instant::now() + PATIENCE;
     let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -88,5 +89,16 @@ fn converse(child: &mut Child, server: &str) -> Result<Vec<u8>> {
             count => answer.extend_from_slice(&piece[..count]),
         }
         ensure!(answer.len() <= LONGEST, "its answer is too long");
+    }
+}
+
+/// Its answer is complete: it has no reason to stay.
+fn ended(child: &mut Child, end: Instant) -> Result<ExitStatus> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        ensure!(Instant::now() < end, "it answered, but does not end");
+        sleep(Duration::from_millis(5));
     }
 }

@@ -1,9 +1,7 @@
 //! Removal: names go first, then what no name needs any more.
 
 use std::collections::HashSet;
-use std::fs::{self, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,6 +9,7 @@ use nix::fcntl::FlockArg;
 
 use super::Writer;
 use super::index::{Entry, Index};
+use super::remove::remove_tree;
 use crate::digest::Digest;
 use crate::manifest::{Descriptor, Document, chain_ids_of_config};
 
@@ -103,37 +102,4 @@ fn sweep(folder: &Path, needed: &HashSet<String>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Removes a file, or a folder with all that is in it.
-///
-/// Layers may nest ten thousand folders: instead of descending, each folder found is moved up beside the others
-/// first, so that neither the stack nor a path grows.
-pub fn remove_tree(path: &Path) -> io::Result<()> {
-    if !path.symlink_metadata()?.is_dir() {
-        return fs::remove_file(path);
-    }
-    let beside = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let pit = tempfile::Builder::new().prefix("removing-").tempdir_in(beside)?.keep();
-    let first = pit.join("0");
-    fs::set_permissions(path, Permissions::from_mode(0o700))?;
-    fs::rename(path, &first)?;
-    let mut folders = vec![first];
-    let mut count = 0u64;
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            if !entry.file_type()?.is_dir() {
-                fs::remove_file(entry.path())?;
-                continue;
-            }
-            count += 1;
-            let moved = pit.join(format!("{count}"));
-            fs::set_permissions(entry.path(), Permissions::from_mode(0o700))?;
-            fs::rename(entry.path(), &moved)?;
-            folders.push(moved);
-        }
-        fs::remove_dir(&folder)?;
-    }
-    fs::remove_dir(&pit)
 }

@@ -21,6 +21,7 @@
 mod blobs;
 mod collect;
 mod index;
+mod remove;
 mod writer;
 
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -31,7 +32,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
 pub use blobs::Incoming;
-pub use collect::remove_tree;
+pub use remove::remove_tree;
 pub use writer::Writer;
 
 use crate::digest::Digest;

@@ -7,8 +7,8 @@ use std::ops::Deref;
 use anyhow::{Context, Result};
 use nix::fcntl::FlockArg;
 
-use super::collect::remove_tree;
 use super::index::Index;
+use super::remove::remove_tree;
 use super::{Incoming, Lock, Store};
 use crate::digest::HashingReader;
 use crate::manifest::Descriptor;

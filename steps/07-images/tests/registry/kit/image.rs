@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use step07_images::digest::Digest;
 
-use super::server::{Ask, Reply};
+use super::server::{Ask, Reply, Server};
 
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -137,4 +137,14 @@ impl Served {
             None => Reply::error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
         }
     }
+}
+
+/// Two images that share their lower layer, and the registries that have them as `x:1`.
+pub fn two() -> (Server, Server) {
+    let below = tar(&[("below", b"below")]);
+    let serve = |top: &str| {
+        let served = Content::of(&[below.clone(), tar(&[(top, b"")])]).served();
+        Server::start(move |ask| served.answer(ask))
+    };
+    (serve("a"), serve("b"))
 }
