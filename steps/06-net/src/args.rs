@@ -6,7 +6,7 @@ use nix::unistd::gethostname;
 use step05_userns::is_root;
 
 use crate::helper::program;
-use crate::{Net, Publish, firewall, pasta, sweep, warn};
+use crate::{Net, Publish, firewall, pasta, say, sweep};
 
 /// What is the container's own about its network.
 #[derive(Debug, Clone, Default, Args)]
@@ -48,7 +48,7 @@ impl NetArgs {
         let connected = match way {
             Network::None | Network::Host => {
                 if !self.publish.is_empty() {
-                    warn("published ports are discarded without a network of the container's own");
+                    say("published ports are discarded without a network of the container's own");
                 }
                 return if way == Network::Host { Net::host(name) } else { Net::loopback(name) };
             }
@@ -67,13 +67,29 @@ impl NetArgs {
         };
         match connected {
             Err(error) if !self.is_asked_for() => {
-                warn(&format!("only the loopback is connected: {}", step01_unshare::message(&error)));
+                say(&format!("only the loopback is connected: {}", step01_unshare::message(&error)));
                 Net::loopback(name)
+            }
+            Ok(net) => {
+                self.tell_chosen_ports(&net);
+                Ok(net)
             }
             other => other,
         }
     }
     // ANCHOR_END: net
+
+    /// Which port was free is known only now.
+    fn tell_chosen_ports(&self, net: &Net) {
+        let is_chosen = |publish: &Publish| {
+            publish.host.as_ref().is_none_or(|ports| ports.len() != publish.container.len())
+        };
+        if self.publish.iter().any(is_chosen) {
+            for published in net.published() {
+                say(&published.to_string());
+            }
+        }
+    }
 
     fn is_asked_for(&self) -> bool {
         self.network.is_some() || !self.publish.is_empty()

@@ -16,7 +16,7 @@ use crate::folder::Folder;
 use crate::link::Veth;
 use crate::netlink::Netlink;
 use crate::resolv::{self, Resolver};
-use crate::{Published, warn};
+use crate::{Published, say};
 
 /// The container's end of the cable.
 const INSIDE: &str = "eth0";
@@ -67,6 +67,10 @@ impl Bridged {
             hardware: hardware(self.address),
             container,
         })?;
+        bridge::set("ipv6", &name, "disable_ipv6")?;
+        if !self.published.is_empty() {
+            netlink.allow_hairpin(&name)?;
+        }
         if !self.published.is_empty() || self.resolver.behind_gateway.is_some() {
             // The host's own loopback is then one end of a connection through the bridge.
             bridge::set("ipv4", BRIDGE, "route_localnet")?;
@@ -101,7 +105,7 @@ impl Drop for Bridged {
             tidy(addresses)
         });
         if let Err(error) = given_back {
-            warn(&message(&error));
+            say(&message(&error));
         }
     }
 }

@@ -46,6 +46,11 @@ pub(crate) fn lock(path: &Path, how: FlockArg) -> Result<Option<Flock<File>>> {
     let say = || format!("cannot lock {}", path.display());
     loop {
         match DirBuilder::new().mode(0o700).create(path) {
+            // Whoever was the last has just removed the folder around it.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                base()?;
+                continue;
+            }
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error).with_context(say),
             _ => {}
         }
@@ -101,7 +106,10 @@ pub(crate) fn base() -> Result<PathBuf> {
         }
         _ => {}
     }
-    let found = fs::symlink_metadata(&path).with_context(|| format!("cannot look at {}", path.display()))?;
+    let found = match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return base(),
+        other => other.with_context(|| format!("cannot look at {}", path.display()))?,
+    };
     if !found.is_dir() || Uid::from_raw(found.uid()) != geteuid() || found.mode() & 0o022 != 0 {
         bail!("cannot use {}: it is not a folder that is ours alone", path.display());
     }

@@ -9,6 +9,8 @@
 //! `forwarding`, `firewall`, `ports`); the files that say who is who (`resolv`); the ordinary user's way
 //! (`pasta`); and at last how everything is bound to our life (`helper`, `folder`).
 
+use std::io::Write;
+
 mod net;
 pub use net::{Net, sweep};
 mod args;
@@ -32,7 +34,8 @@ mod resolv;
 mod folder;
 mod helper;
 
-/// One line for people about what was left out and why.
-fn warn(text: &str) {
-    eprintln!("coracle: {text}");
+/// Says in one line what is not as one might expect, and why.
+fn say(text: &str) {
+    // Nobody may be there to read it.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -64,6 +64,21 @@ impl Netlink {
         Ok(())
     }
 
+    /// Lets a port of the bridge send back what came in by it: a container that reaches itself
+    /// through the host.
+    pub(crate) fn allow_hairpin(&self, name: &str) -> Result<()> {
+        let info = [
+            attribute(IFLA_INFO_SLAVE_KIND, &text("bridge")),
+            attribute(IFLA_INFO_SLAVE_DATA, &attribute(IFLA_BRPORT_MODE, &[1])),
+        ];
+        let body =
+            [interface(0, 0), attribute(IFLA_IFNAME, &text(name)), attribute(IFLA_LINKINFO, &info.concat())];
+        // Without CREATE the type "new" changes what is there.
+        let message = Message { kind: RTM_NEWLINK, flags: ACKNOWLEDGE, body: body.concat() };
+        self.ask(&message).with_context(|| format!("cannot set up {name} as a port of the bridge"))?;
+        Ok(())
+    }
+
     /// The link with this name, or nothing.
     pub(crate) fn link(&self, name: &str) -> Result<Option<Link>> {
         let body = [interface(0, 0), attribute(IFLA_IFNAME, &text(name))];
@@ -171,6 +186,9 @@ const IFLA_NET_NS_PID: u16 = 19;
 const IFLA_IFALIAS: u16 = 20;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
+const IFLA_BRPORT_MODE: u16 = 4;
 // linux/veth.h
 const VETH_INFO_PEER: u16 = 1;
 // linux/if_addr.h

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 use clap::Parser;
-use step01_unshare::observe;
+use step01_unshare::{observe, parse};
 use step02_uts::Uts;
 use step03_pid::{Container, PidArgs, environment, launch, report};
 use step04_mount::MountArgs;
@@ -35,7 +35,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    report(run(Cli::parse()))
+    report(parse().and_then(run))
 }
 
 // ANCHOR: run

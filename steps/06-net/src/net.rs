@@ -12,7 +12,7 @@ use crate::bridged::Bridged;
 use crate::folder::Folder;
 use crate::netlink::Netlink;
 use crate::pasta::{self, Pasta};
-use crate::{Publish, Published, bridged, folder, ports, resolv, warn};
+use crate::{Publish, Published, bridged, folder, ports, resolv, say};
 
 // ANCHOR: net
 /// A network of the container's own (`man 7 network_namespaces`).
@@ -96,7 +96,10 @@ impl Net {
     /// # Errors
     /// No port is free, or the files for /etc cannot be written.
     pub fn pasta(pasta: PathBuf, name: &str, publish: &[Publish], is_asked_for: bool) -> Result<Self> {
-        let published = ports::hold(publish)?;
+        let mut published = ports::hold(publish)?;
+        // They are free, and now pasta shall have them. The container's side would otherwise
+        // hold copies until it runs its command.
+        published.iter_mut().for_each(Published::release);
         Self::without_address(name, &resolv::at(pasta::RESOLVER), |folder| {
             let log = folder.join("pasta.log");
             Way::Pasta(Connected { program: pasta, log, published, is_asked_for, pasta: None })
@@ -137,10 +140,9 @@ struct Connected {
 
 impl Connected {
     fn start(&mut self, container: Pid) -> Result<()> {
-        let published = self.published.drain(..);
-        match Pasta::start(&self.program, container, published.collect(), &self.log) {
+        match Pasta::start(&self.program, container, &self.published, &self.log) {
             Err(error) if !self.is_asked_for => {
-                warn(&format!("only the loopback is connected: {}", message(&error)));
+                say(&format!("only the loopback is connected: {}", message(&error)));
             }
             other => self.pasta = Some(other?),
         }

@@ -31,19 +31,14 @@ pub(crate) struct Pasta(Helper);
 
 /// pasta does not always notice that its container has gone. A shell beside it reads from a
 /// pipe that we hold: when we end, in whatever way, it reads the end of file and kills pasta.
-const LEASH: &str = r#""$@" & exec >&- 2>&-; read -r _; kill -KILL $!"#;
+const LEASH: &str = r#""$@" & exec >&- 2>&-; read -r _; kill -KILL $!; wait"#;
 
 impl Pasta {
     /// Connects the container, and waits until all is in place.
-    pub(crate) fn start(
-        program: &Path,
-        container: Pid,
-        published: Vec<Published>,
-        log: &Path,
-    ) -> Result<Self> {
+    pub(crate) fn start(program: &Path, container: Pid, published: &[Published], log: &Path) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", LEASH, "sh"]).arg(program);
-        command.args(["--foreground", "--quiet", "--config-net"]);
+        command.args(["--foreground", "--quiet", "--config-net", "--ns-ifname", "eth0"]);
         // What listens on the host's loopback is none of the container's business.
         command.args(["--no-map-gw", "--tcp-ns", "none", "--udp-ns", "none"]);
         command.args(["--dns-forward", &RESOLVER.to_string()]);
@@ -58,9 +53,6 @@ impl Pasta {
         }
         // The file is written when all else is done. It is the pipe that we read from.
         command.args(["--pid", "/proc/self/fd/1", &container.to_string()]);
-        // pasta itself listens there now.
-        drop(published);
-
         let mut helper = Helper::start(&mut command)?;
         let said = helper.hear(&|text| text.lines().any(is_number))?;
         if said.lines().any(is_number) {

@@ -44,7 +44,14 @@ pub struct Published {
     pub protocol: Protocol,
     /// While this is open, no other program can listen there, and neither can we a second time.
     /// The kernel closes it when we end.
-    _held: OwnedFd,
+    held: Option<OwnedFd>,
+}
+
+impl Published {
+    /// Lets somebody else listen there.
+    pub(crate) fn release(&mut self) {
+        self.held = None;
+    }
 }
 // ANCHOR_END: publish
 
@@ -138,7 +145,7 @@ impl Publish {
             // All are in use; the last one says why.
             None => self.protocol.listen(last).map_err(|error| cannot_publish(last, &error))?,
         };
-        Ok(Published { host, container, protocol: self.protocol, _held: held })
+        Ok(Published { host, container, protocol: self.protocol, held: Some(held) })
     }
 }
 
@@ -160,6 +167,13 @@ fn cannot_publish(at: SocketAddr, error: &std::io::Error) -> Error {
         _ => String::new(),
     };
     anyhow!("cannot publish {at}: {errno}{way_out}")
+}
+
+/// As `docker port` shows it.
+impl fmt::Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} -> {}", self.container, self.protocol, self.host)
+    }
 }
 
 impl fmt::Display for Protocol {

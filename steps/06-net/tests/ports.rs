@@ -1,0 +1,132 @@
+//! Published ports, tried by those who connect.
+
+mod lab;
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+use lab::{LIMIT, Lab, SERVE, answer, answer_soon, in_network_of, said};
+use support::{command, wait_until};
+
+#[test]
+fn published_port_is_reached_from_everywhere() {
+    let Some(lab) = Lab::of_root() else { return };
+    let server = lab.start("-p 8080:80", SERVE);
+    let other = lab.start("", "sleep 60");
+    let served = Some("served\n".to_owned());
+    assert_eq!(answer_soon("127.0.0.1:8080"), served, "from the host's loopback");
+    assert_eq!(answer_soon("192.0.2.1:8080"), served, "from the host, by its address");
+    assert_eq!(in_network_of(lab.outside(), || answer_soon("192.0.2.1:8080")), served, "from outside");
+    assert_eq!(in_network_of(other.container, || answer_soon("192.0.2.1:8080")), served, "from a neighbour");
+    assert_eq!(in_network_of(other.container, || answer_soon("10.200.0.1:8080")), served, "by the gateway");
+    assert_eq!(in_network_of(server.container, || answer_soon("192.0.2.1:8080")), served, "from itself");
+}
+
+#[test]
+fn server_sees_who_connects_from_outside() {
+    let Some(lab) = Lab::of_root() else { return };
+    let server = lab.start("-p 8080:80", "sleep 60");
+    let listener = in_network_of(server.container, || TcpListener::bind("0.0.0.0:80").unwrap());
+    let connect = || std::net::TcpStream::connect("192.0.2.1:8080").unwrap();
+    let _stream = in_network_of(lab.outside(), connect);
+    assert_eq!(listener.accept().unwrap().1.ip().to_string(), "192.0.2.2");
+}
+
+#[test]
+fn port_of_one_address_is_that_of_no_other() {
+    let Some(lab) = Lab::of_root() else { return };
+    let _server = lab.start("-p 192.0.2.1:8080:80", SERVE);
+    assert!(in_network_of(lab.outside(), || answer_soon("192.0.2.1:8080")).is_some());
+    assert_eq!(answer("127.0.0.1:8080"), None);
+}
+
+/// C19: what the host publishes for itself is not for others.
+#[test]
+fn port_of_the_loopback_is_not_reached_from_outside() {
+    let Some(lab) = Lab::of_root() else { return };
+    let _server = lab.start("-p 127.0.0.1:8080:80", SERVE);
+    assert!(answer_soon("127.0.0.1:8080").is_some());
+    in_network_of(lab.outside(), || {
+        assert_eq!(answer("192.0.2.1:8080"), None);
+        // Somebody who has given up his own loopback can address ours.
+        let ip = |words: &str| assert!(command("ip").args(words.split(' ')).status().unwrap().success());
+        ip("route delete local 127.0.0.0/8 dev lo table local");
+        ip("route add 127.0.0.1 via 192.0.2.1 src 192.0.2.2");
+        std::fs::write("/proc/sys/net/ipv4/conf/uplink/route_localnet", "1").unwrap();
+        assert_eq!(answer("127.0.0.1:8080"), None);
+    });
+}
+
+#[test]
+fn datagrams_are_published_too() {
+    let Some(lab) = Lab::of_root() else { return };
+    let server = lab.start("-p 5353:53/udp", "sleep 60");
+    let inside = in_network_of(server.container, || UdpSocket::bind("0.0.0.0:53").unwrap());
+    let outside = in_network_of(lab.outside(), || UdpSocket::bind("192.0.2.2:0").unwrap());
+    let host = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for (asks, address) in [(&outside, "192.0.2.1:5353"), (&host, "127.0.0.1:5353")] {
+        for socket in [&inside, asks] {
+            socket.set_read_timeout(Some(LIMIT)).unwrap();
+        }
+        asks.send_to(b"question", address).unwrap();
+        let mut buffer = [0; 16];
+        let (_, from) = inside.recv_from(&mut buffer).unwrap();
+        inside.send_to(b"answer", from).unwrap();
+        let (length, from) = asks.recv_from(&mut buffer).unwrap();
+        assert_eq!((&buffer[..length], from.to_string().as_str()), (&b"answer"[..], address));
+    }
+}
+
+#[test]
+fn port_that_is_in_use_is_an_error_and_nothing_is_left() {
+    let Some(lab) = Lab::of_root() else { return };
+    let listener = TcpListener::bind("0.0.0.0:8080").unwrap();
+    let taken = lab.run("-p 8080:80", "true");
+    assert_eq!(taken.status.code(), Some(125));
+    insta::assert_snapshot!(said(&taken), @"step06: cannot publish 0.0.0.0:8080: EADDRINUSE: Address already in use");
+    assert!(!lab::bridge_is_there());
+    drop(listener);
+
+    let _server = lab.start("-p 8080:80", SERVE);
+    assert_eq!(lab.run("-p 8080:81", "true").status.code(), Some(125), "by another container");
+    assert!(TcpListener::bind("0.0.0.0:8080").is_err(), "by a program of the host");
+}
+
+#[test]
+fn port_that_was_free_is_told() {
+    let Some(lab) = Lab::of_root() else { return };
+    let mut server = lab.start("-p 127.0.0.1::80", SERVE);
+    let error = server.host.child().stderr.take().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(error), &mut line).unwrap();
+    let address: SocketAddr = line.trim().strip_prefix("80/tcp -> ").unwrap().parse().unwrap();
+    assert!(answer_soon(&address.to_string()).is_some());
+}
+
+#[test]
+fn many_ports_are_published_at_once() {
+    let Some(lab) = Lab::of_root() else { return };
+    let _server = lab.start("-p 20000-20499:20000-20499 -p 8080:80", SERVE);
+    assert!(answer_soon("127.0.0.1:8080").is_some());
+    wait_until("the last one is refused by nobody but the container", LIMIT, || {
+        TcpListener::bind("127.0.0.1:20499").is_err()
+    });
+}
+
+/// I4: the texts are Docker's.
+#[test]
+fn i4_wrong_ports_are_named() {
+    let mistake = |port: &str| {
+        let mut step06 = command(env!("CARGO_BIN_EXE_step06"));
+        let output = step06.args(["--rootfs", "/", "-p", port, "true"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(125), "{output:?}");
+        said(&output).lines().next().unwrap().to_owned()
+    };
+    for (port, text) in [
+        ("99999:1", "invalid hostPort: 99999"),
+        ("abc", "invalid containerPort: abc"),
+        ("80/icmp", "invalid proto: icmp"),
+        ("8000-8001:80-82", "invalid ranges specified for container and host Ports: 80-82 and 8000-8001"),
+    ] {
+        assert_eq!(mistake(port), format!("step06: invalid value '{port}' for '--publish <PORTS>': {text}"));
+    }
+}
