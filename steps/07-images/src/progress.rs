@@ -70,15 +70,12 @@ impl LayerProgress {
         }
     }
 
-    /// The last word: `Pull complete`, `Already exists`.
+    /// The last word: `Pull complete`, `Already exists`. It stays, above the bars of those that still come.
     pub fn end(&self, state: &str) {
-        match &self.bar {
-            Some(bar) => {
-                bar.set_style(style("{prefix}: {msg}"));
-                bar.finish_with_message(state.to_owned());
-            }
-            None => self.state(state),
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
         }
+        self.progress.say(&format!("{}: {state}", self.name));
     }
 }
 

@@ -63,10 +63,12 @@ pub(super) fn download_and_unpack(
                 while !here.contains(&item.layer.blob.digest) {
                     here.insert(arrivals.recv().context("the download ended too early")??);
                 }
-                for omission in unpacking.layer(item.layer)? {
-                    progress.say(&omission);
-                }
+                let Some(omissions) = unpacking.layer(item.layer)? else {
+                    item.progress.end("Already exists");
+                    continue;
+                };
                 item.progress.end("Pull complete");
+                omissions.iter().for_each(|omission| progress.say(&format!("warning: {omission}")));
             }
             unpacking.finish()
         };
@@ -94,7 +96,6 @@ fn download(writer: &Writer, registry: &Registry, item: &Item, stop: &AtomicBool
     // What is unpacked was verified; what is not will be read again, so it had better be right.
     let is_unpacked = writer.layer(&item.layer.chain_id).is_dir();
     if is_unpacked && writer.has_blob(blob) || writer.has_verified_blob(blob)? {
-        item.progress.state("Already exists");
         return Ok(());
     }
     item.progress.state("Pulling fs layer");

@@ -16,7 +16,7 @@ pub fn unpack_image(writer: &Writer, image: &Image) -> Result<Vec<String>> {
     let mut unpacking = Unpacking::new(writer);
     let mut omissions = Vec::new();
     for layer in &image.layers {
-        omissions.extend(unpacking.layer(layer)?);
+        omissions.extend(unpacking.layer(layer)?.unwrap_or_default());
     }
     unpacking.finish()?;
     Ok(omissions)
@@ -36,12 +36,12 @@ impl<'a> Unpacking<'a> {
         Self { writer, lower: Vec::new(), fresh: Vec::new() }
     }
 
-    /// Unpacks the next layer into `tmp/`, unless its tree is there.
-    pub fn layer(&mut self, layer: &Layer) -> Result<Vec<String>> {
+    /// Unpacks the next layer into `tmp/`; `None` if its tree is there already.
+    pub fn layer(&mut self, layer: &Layer) -> Result<Option<Vec<String>>> {
         let place = self.writer.layer(&layer.chain_id);
         if place.is_dir() {
             self.lower.insert(0, place);
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let tree = Unfinished::new(self.writer)?;
         let mut blob = self.writer.open_blob(&layer.blob.digest)?;
@@ -49,7 +49,7 @@ impl<'a> Unpacking<'a> {
         let omissions = layers::unpack(number, &mut blob, &layer.diff_id, &self.lower, &tree.0)?;
         self.lower.insert(0, tree.0.clone());
         self.fresh.push((tree, place));
-        Ok(omissions)
+        Ok(Some(omissions))
     }
 
     /// Gives the trees their names, when all of their files are on the disk: after a power cut, a tree with a name is

@@ -2,6 +2,7 @@
 
 mod kit;
 
+mod command;
 mod documents;
 mod faults;
 mod hostile;

@@ -33,7 +33,8 @@ pub fn as_root() -> bool {
     command.args(["--user", "--map-root-user"]).arg(tests);
     let output = command.args(["--exact", &test, "--nocapture", "--test-threads=2"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}", String::from_utf8_lossy(&output.stdout));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && printed.contains("1 passed"), "{printed}\n{said}");
     for line in said.lines().filter(|line| line.starts_with("NOT ")) {
         eprintln!("{line}");
     }
