@@ -76,6 +76,7 @@ pub fn join_as_root(target: Pid, wanted: Namespaces) -> Result<()> {
     }
 }
 
+// ANCHOR: ask
 /// What is asked inside other namespaces: a plain function, since it runs in a child.
 pub type Question = fn() -> Result<String>;
 
@@ -113,6 +114,8 @@ pub fn ask(target: Pid, namespaces: Namespaces, question: Question) -> Result<St
         }
     }
 }
+
+// ANCHOR_END: ask
 
 #[expect(unsafe_code, reason = "a fork in a process with threads could find a lock held for ever")]
 fn fork_one() -> nix::Result<ForkResult> {

@@ -11,7 +11,6 @@ use nix::unistd::{Pid, gethostname};
 use crate::{Kind, Namespaces, Question, all_kinds, ask, inode, inode_for_children};
 use crate::{is_missing, message, process_folder};
 
-// ANCHOR: observe
 /// Draws the table for the process `target`, beside the process that calls.
 ///
 /// # Errors
@@ -48,6 +47,8 @@ impl Inodes {
     }
 }
 
+// ANCHOR: table
+/// Row by row: what was outside, what is inside, and whether that is the same.
 fn table(outside: &Inodes, process: &Path, target: Option<Pid>) -> Result<String> {
     let mut text = format!("{:<9} {:>10}  {:>10}\n", "namespace", "outside", "inside");
     for ((kind, outside), (_, inside)) in outside.0.iter().zip(Inodes::of(process)?.0) {
@@ -62,7 +63,7 @@ fn table(outside: &Inodes, process: &Path, target: Option<Pid>) -> Result<String
     }
     Ok(text)
 }
-// ANCHOR_END: observe
+// ANCHOR_END: table
 
 /// The namespace in which the children of a process will be born, if it is not its own.
 fn childrens(process: &Path, kind: &Kind, own: u64) -> Option<String> {
