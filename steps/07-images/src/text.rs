@@ -9,18 +9,13 @@ const LONGEST: usize = 200;
 /// Escapes what a terminal would obey, and cuts what is long: error texts of a registry and names inside an image are
 /// written by others. `\n` and ESC become visible, and letters of all languages stay.
 pub fn printable(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(|c| {
-            let plain = c == '"' || c == '\'';
-            let escaped: Box<dyn Iterator<Item = char>> = match plain {
-                true => Box::new(std::iter::once(c)),
-                false => Box::new(c.escape_debug()),
-            };
-            escaped
-        })
-        .collect();
+    let mut shown = String::new();
+    for character in text.chars().take(LONGEST) {
+        match character {
+            '"' | '\'' => shown.push(character),
+            other => shown.extend(other.escape_debug()),
+        }
+    }
     if text.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }

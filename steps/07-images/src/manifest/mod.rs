@@ -12,9 +12,11 @@ mod convert;
 mod document;
 mod platform;
 
-use anyhow::{Context, Result, bail, ensure};
-use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use convert::to_oci;
 pub use document::{ACCEPTED, Descriptor, Document, Manifest, OCI_MANIFEST, PULLED, REF_NAME, choose};
@@ -67,10 +69,10 @@ pub struct Settings {
     #[serde(deserialize_with = "or_nothing")]
     pub env: Vec<String>,
     /// The words before the command.
-    #[serde(deserialize_with = "or_nothing")]
+    #[serde(deserialize_with = "one_or_many")]
     pub entrypoint: Vec<String>,
     /// The command, or the words after the entrypoint.
-    #[serde(deserialize_with = "or_nothing")]
+    #[serde(deserialize_with = "one_or_many")]
     pub cmd: Vec<String>,
     /// `user`, `uid`, `user:group` …; empty means root.
     #[serde(deserialize_with = "or_nothing")]
@@ -92,15 +94,36 @@ pub struct Settings {
     pub volumes: BTreeMap<String, Empty>,
 }
 
-/// The value `{}` in what is a set of names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The value in what is a set of names: `{}`. Anything else is taken for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Empty {}
+
+impl<'de> Deserialize<'de> for Empty {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self {})
+    }
+}
 
 /// Builders written in Go write `null` for an empty list.
 fn or_nothing<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Old builders wrote a command of one word as a string.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Words {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        None => Vec::new(),
+        Some(Words::One(word)) => vec![word],
+        Some(Words::Many(words)) => words,
+    })
 }
 
 #[derive(Deserialize)]

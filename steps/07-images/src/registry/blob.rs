@@ -24,6 +24,7 @@ impl Registry {
         let mut etag: Option<String> = None;
         let mut gained = 0;
         self.patiently(&format!("blob {}", blob.digest), |tries| {
+            progress(into.position())?;
             if into.position() >= gained + PROGRESS {
                 tries.start_over();
                 gained = into.position();

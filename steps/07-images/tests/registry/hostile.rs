@@ -159,3 +159,23 @@ fn l26_what_is_no_container_image_is_named() {
     let error = refused(&content);
     assert!(error.contains("not a container image: application/spdx+json"), "{error}");
 }
+
+#[test]
+fn l34_what_a_config_says_is_data_however_odd() {
+    if !as_root() {
+        return;
+    }
+    let mut content = Content::tiny();
+    content.config["config"] = json!({
+        "Env": null, "Cmd": "one word", "Entrypoint": null, "Labels": {"\u{1b}": "x".repeat(100_000)},
+        "Volumes": {"..": null, "/proc": {}}, "ExposedPorts": {"nonsense": 7}, "StopSignal": "BOGUS",
+        "Healthcheck": {"Test": ["CMD", "touch", "/tmp/pwned"]}, "OnBuild": ["RUN x"], "Unknown": [[]],
+    });
+    content.config["history"] = json!(null);
+    content.describe();
+    let (here, server) = (Here::new(), serve(content.served()));
+    let image = here.pull(&format!("{}/x:1", server.host)).unwrap();
+    assert_eq!((image.settings.cmd, image.settings.env), (vec!["one word".to_owned()], vec![]));
+    assert_eq!(image.settings.volumes.keys().collect::<Vec<_>>(), ["..", "/proc"]);
+    assert_eq!(image.settings.stop_signal, "BOGUS");
+}

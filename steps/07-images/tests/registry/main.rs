@@ -6,6 +6,7 @@ mod command;
 mod documents;
 mod faults;
 mod hostile;
+mod interrupted;
 mod logins;
 mod names;
 mod real;
