@@ -42,16 +42,15 @@ pub fn list(only: Option<&str>) -> Result<Vec<Namespace>> {
         let process = Path::new("/proc").join(pid.to_string());
         for kind in KINDS.iter().filter(|kind| only.is_none_or(|name| name == kind.name)) {
             let Ok(inode) = inode(&process, kind) else { continue };
-            found.entry((inode, kind.name)).and_modify(|namespace| namespace.processes += 1).or_insert_with(
-                || Namespace {
-                    inode,
-                    kind,
-                    processes: 1,
-                    pid,
-                    user: owner(&process),
-                    command: command(&process),
-                },
-            );
+            let namespace = found.entry((inode, kind.name)).or_insert_with(|| Namespace {
+                inode,
+                kind,
+                processes: 0,
+                pid,
+                user: owner(&process),
+                command: command(&process),
+            });
+            namespace.processes += 1;
         }
     }
     Ok(found.into_values().collect())
