@@ -9,7 +9,7 @@ use crate::manifest::{Image, Platform};
 use crate::names::Reference;
 use crate::pull::{PullOptions, pull, unpack_image};
 use crate::store::Store;
-use crate::{credentials, registry, task};
+use crate::{credentials, host_tools, registry, task};
 
 /// Get an image from a registry.
 #[derive(Debug, Args)]
@@ -52,13 +52,13 @@ pub(super) fn get(store: &Store, name: &str, when: When, args: &PullArgs) -> Res
         return unpacked(store, image);
     }
     let reference: Reference = name.parse()?;
-    if self::host_tools_for_now::is_it(&reference) {
+    if host_tools::is_it(&reference) {
         return make_host_tools(store);
     }
     if when == When::Never {
         bail!("No such image: {}", reference.familiar());
     }
-    if when == When::Missing {
+    if when == When::Missing && !args.quiet {
         eprintln!("Unable to find image '{}' locally", reference.familiar());
     }
     fetch(store, &reference, args)?;
@@ -69,9 +69,7 @@ pub(super) fn get(store: &Store, name: &str, when: When, args: &PullArgs) -> Res
 /// The image that is here. `host-tools` is here only as long as it is like the machine.
 fn find(store: &Store, name: &str) -> Result<Option<Image>> {
     match name.parse::<Reference>() {
-        Ok(reference) if self::host_tools_for_now::is_it(&reference) => {
-            self::host_tools_for_now::current(store)
-        }
+        Ok(reference) if host_tools::is_it(&reference) => host_tools::current(store),
         _ => store.find(name),
     }
 }
@@ -86,12 +84,12 @@ fn unpacked(store: &Store, image: Image) -> Result<Image> {
 
 fn make_host_tools(store: &Store) -> Result<Image> {
     let child = store.clone();
-    task::in_child(move || self::host_tools_for_now::ensure(&child).map(drop))?;
-    self::host_tools_for_now::current(store)?.context("cannot find the image host-tools that was just made")
+    task::in_child(move || host_tools::ensure(&child).map(drop))?;
+    host_tools::current(store)?.context("cannot find the image host-tools that was just made")
 }
 
 fn fetch(store: &Store, reference: &Reference, args: &PullArgs) -> Result<()> {
-    if self::host_tools_for_now::is_it(reference) {
+    if host_tools::is_it(reference) {
         return make_host_tools(store).map(drop);
     }
     let options = PullOptions {
@@ -112,17 +110,4 @@ fn warn(sentences: Vec<String>) -> Result<()> {
         eprintln!("warning: {sentence}");
     }
     Ok(())
-}
-
-mod host_tools_for_now {
-    use super::*;
-    pub fn is_it(_: &Reference) -> bool {
-        false
-    }
-    pub fn current(_: &Store) -> Result<Option<Image>> {
-        Ok(None)
-    }
-    pub fn ensure(_: &Store) -> Result<Image> {
-        bail!("not yet")
-    }
 }
