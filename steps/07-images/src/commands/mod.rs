@@ -7,6 +7,7 @@ mod rm;
 mod rmi;
 mod run;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -108,10 +109,10 @@ impl Place {
 
 /// Reads the command line, does what it says, and prints at most one message.
 pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
-    match C::try_parse() {
-        Ok(cli) => report(execute(cli).map_err(|error| with_code(error, 1))),
-        Err(error) => usage_error(&error, &C::command()),
-    }
+    report(match C::try_parse() {
+        Ok(cli) => execute(cli).map_err(|error| with_code(error, 1)),
+        Err(error) => answer(&error, C::command()),
+    })
 }
 
 /// An error that has no exit code yet gets this one.
@@ -122,27 +123,30 @@ pub(crate) fn with_code(error: anyhow::Error, code: u8) -> anyhow::Error {
     }
 }
 
-/// Docker's exit codes for a command line that makes no sense: 125 for a wrong option, 1 for a
-/// command that is not there or too few words; nothing at all is a question for help.
-fn usage_error(error: &clap::Error, command: &clap::Command) -> ExitCode {
-    let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp
-        | ErrorKind::DisplayVersion
-        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitCode::SUCCESS,
-        ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument | ErrorKind::MissingSubcommand => {
-            ExitCode::from(1)
+/// Nothing at all is a question for help. Docker's exit codes for a command line that makes no
+/// sense are 1 for a command that is not there and for too few words, and 125 for a wrong option.
+fn answer(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
+    let code = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            error.print()?;
+            return Ok(0);
         }
-        _ => {
-            let verb = std::env::args().skip(1).find(|word| command.find_subcommand(word).is_some());
-            eprintln!(
-                "Run '{} {} --help' for more information",
-                command.get_name(),
-                verb.unwrap_or_default()
-            );
-            ExitCode::from(125)
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            command.print_help()?;
+            return Ok(0);
         }
-    }
+        ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument | ErrorKind::MissingSubcommand => 1,
+        _ => 125,
+    };
+    // clap says more, in several paragraphs: the first one is what is wrong.
+    let text = error.render().to_string();
+    let what = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+    let what: Vec<_> = what.split_whitespace().collect();
+    let is_verb = |word: &OsString| word.to_str().is_some_and(|word| command.find_subcommand(word).is_some());
+    let verb = std::env::args_os().skip(1).find(is_verb).unwrap_or_default();
+    let program = [command.get_name(), &verb.to_string_lossy()].join(" ");
+    let way_out = format!("Run '{} --help' for more information", program.trim_end());
+    Err(Failed { code, text: format!("{}\n{way_out}", what.join(" ")) }.into())
 }
 
 /// Does the same for each of several words, and says of each what went wrong with it.

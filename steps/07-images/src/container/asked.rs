@@ -45,11 +45,14 @@ impl Asked {
     /// Puts the words of `run` and the image's settings together.
     ///
     /// # Errors
-    /// There is no command.
+    /// There is no command, or the directory asked for is no absolute path.
     pub fn new(id: String, directory: PathBuf, image: Image, run: RunArgs) -> Result<Self> {
         let command = command(&image, &run);
-        if command.iter().all(|word| word.is_empty()) {
+        if command.is_empty() {
             bail!("no command specified");
+        }
+        if let Some(path) = run.workdir.as_ref().filter(|path| !path.is_absolute()) {
+            bail!("the working directory '{}' is invalid, it needs to be an absolute path", path.display());
         }
         Ok(Self { id, directory, image, run, command, ports: RefCell::default() })
     }

@@ -1,11 +1,14 @@
 //! What belongs to the container's process and not to its walls: made last, in this order.
 
-use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::fs::OpenOptions;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use nix::unistd::{dup2_stdin, getcwd, setgid, setgroups, setuid};
+use nix::unistd::{dup2_stdin, fchdir, getcwd, setgid, setgroups, setuid};
+use rustix::fs::{FileType, Mode, OFlags, open};
+use rustix::io::Errno;
 use step03_pid::Isolation;
+use step04_mount::Contained;
 
 use super::users::{self, Ids};
 
@@ -29,21 +32,31 @@ pub struct WorkDirectory(pub PathBuf);
 
 impl Isolation for WorkDirectory {
     fn in_container(&self) -> Result<()> {
-        let path = &self.0;
-        if path.exists() && !path.is_dir() {
-            bail!("cannot change to the working directory {}: it is not a directory", path.display());
-        }
-        fs::create_dir_all(path)
-            .and_then(|()| std::env::set_current_dir(path))
-            .with_context(|| format!("cannot change to the working directory {}", path.display()))?;
-        // A link such as /proc/self/fd/9 would lead to where the host was (CVE-2024-21626). The
-        // kernel then has no name for the place that begins with our root.
-        let here = getcwd().unwrap_or_default();
-        if !here.starts_with("/") {
-            bail!("cannot change to the working directory {}: it leads outside", path.display());
-        }
-        Ok(())
+        let enter = || -> Result<()> {
+            let root = contained()?;
+            // A path of the image's may say /proc/self/fd/9, where something of the host is still
+            // open: no such link is followed, neither to enter nor to make (CVE-2024-21626).
+            let place = match root.open(&self.0, OFlags::PATH | OFlags::DIRECTORY) {
+                Err(Errno::NOENT) => root.followed(&self.0, FileType::Directory)?,
+                Err(Errno::LOOP) => bail!("ELOOP: a link on the way leads outside, or in a circle"),
+                other => other?,
+            };
+            fchdir(place)?;
+            // For a place outside of our root the kernel has no name that begins with it.
+            match getcwd() {
+                Ok(here) if here.starts_with("/") => Ok(()),
+                _ => bail!("it leads outside"),
+            }
+        };
+        enter().with_context(|| format!("cannot change to the working directory {}", self.0.display()))
     }
+}
+
+/// By now / is the image's: what its links lead to is looked up by the kernel's rules for
+/// strangers.
+pub(super) fn contained() -> Result<Contained> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(Contained::new(open("/", flags, Mode::empty()).context("cannot open /")?))
 }
 // ANCHOR_END: work_directory
 
@@ -59,8 +72,8 @@ pub struct Identity {
 
 impl Isolation for Identity {
     fn in_container(&self) -> Result<()> {
-        // By now / is the image's, so its own files say who is who.
-        let Ids { uid, gid, groups } = users::resolve(&self.user, Path::new("/"))?;
+        // The image's own files say who is who.
+        let Ids { uid, gid, groups } = users::resolve(&self.user, &contained()?)?;
         if !self.has_range {
             if !uid.is_root() || gid.as_raw() != 0 {
                 bail!(

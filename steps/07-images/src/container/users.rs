@@ -3,14 +3,15 @@
 //! The rules are those of runc (`moby/sys/user`): what is all digits is a number, also where
 //! somebody has that name (CVE-2016-3697), and what is no number must be found.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use nix::fcntl::OFlag;
 use nix::unistd::{Gid, Uid};
+use rustix::fs::{FileType, OFlags, fstat};
+use step04_mount::Contained;
 
 /// Not more than this many bytes of a file are looked at: it may be a stranger's.
 const LARGEST: u64 = 1 << 20;
@@ -32,13 +33,13 @@ pub struct Ids {
 ///
 /// # Errors
 /// A name that is in no file, a number above 2147483647.
-pub fn resolve(user: &str, root: &Path) -> Result<Ids> {
+pub fn resolve(user: &str, root: &Contained) -> Result<Ids> {
     let (name, group) = match user.split_once(':') {
         Some((name, group)) => (name, Some(group)),
         None => (user, None),
     };
-    let passwd = lines(&root.join("etc/passwd"));
-    let groups = lines(&root.join("etc/group"));
+    let passwd = lines(root, "/etc/passwd");
+    let groups = lines(root, "/etc/group");
 
     let number = number(if name.is_empty() { "0" } else { name })?;
     let entry = passwd.iter().find(|fields| match number {
@@ -94,12 +95,14 @@ fn field(fields: &[String], index: usize) -> Option<u32> {
     fields.get(index)?.parse().ok().filter(|id| *id <= i32::MAX as u32)
 }
 
-/// The lines of a file with colons between the fields. What is no plain file counts as empty.
-fn lines(path: &Path) -> Vec<Vec<String>> {
+/// The lines of a file with colons between the fields. What is no plain file counts as empty, and
+/// is not even opened: a pipe could wait for ever, a device do something.
+fn lines(root: &Contained, path: &str) -> Vec<Vec<String>> {
     let mut bytes = Vec::new();
-    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
-    if let Ok(file) = file
-        && file.metadata().is_ok_and(|found| found.is_file())
+    if let Ok(found) = root.open(Path::new(path), OFlags::PATH)
+        && fstat(&found).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::RegularFile)
+        // The very file that was looked at, whatever has its name by now.
+        && let Ok(file) = File::open(format!("/proc/self/fd/{}", found.as_raw_fd()))
     {
         let _ = file.take(LARGEST).read_to_end(&mut bytes);
     }
@@ -117,7 +120,8 @@ mod tests {
         let passwd = "root:x:0:0::/root:/bin/sh\nada:x:1000:100::/home/ada:/bin/sh\n7:x:1001:1::/:/bin/sh\n";
         std::fs::write(root.path().join("etc/passwd"), passwd)?;
         std::fs::write(root.path().join("etc/group"), "root:x:0:\nusers:x:100:\naudio:x:29:bob,ada\n")?;
-        let Ids { uid, gid, groups } = resolve(user, root.path())?;
+        let root = Contained::new(File::open(root.path())?.into());
+        let Ids { uid, gid, groups } = resolve(user, &root)?;
         Ok((uid.as_raw(), gid.as_raw(), groups.into_iter().map(Gid::as_raw).collect()))
     }
 
