@@ -36,7 +36,7 @@ fn a_root_file_system_must_be_a_folder() {
 fn a_volume_has_a_source_a_target_and_perhaps_a_mode() {
     let Some(place) = Place::new() else { return };
     let with = |volume: &str| place.told(&mut place.step04(&["-v", volume, "--", "true"]));
-    let texts = ["/a", "/a:/b:ro:x", ":/b", "/a:", "/a:/b:rx", "/tmp:b", "/tmp:/", "/tmp:/..", "/nothing:/b"];
+    let texts = ["/a", "/a:/b:ro:x", ":/b", "/a:", "/a:/b:rx", "/tmp:b", "/tmp:/", "/nothing:/b"];
     let told = texts.map(|text| format!("{text}\n{}", with(text))).join("\n\n");
     insta::assert_snapshot!(told, @"
     /a
@@ -70,10 +70,6 @@ fn a_volume_has_a_source_a_target_and_perhaps_a_mode() {
 
     /tmp:/
     step04: invalid volume specification: destination can't be '/'
-    => 125
-
-    /tmp:/..
-    step04: cannot mount /..: it leads to '/', which cannot be covered
     => 125
 
     /nothing:/b

@@ -65,10 +65,11 @@ impl Isolation for User {
         if !self.has_one_id() {
             setgroups(&[]).map_err(|errno| explain("cannot give up the supplementary groups", errno))?;
         }
+        // We are root already, unless a setuid program started us: then only by half.
         setgid(Gid::from_raw(0)).map_err(|errno| explain("cannot become group 0", errno))?;
         setuid(Uid::from_raw(0)).map_err(|errno| explain("cannot become user 0", errno))?;
-        // A change of ids makes a process undumpable, and /proc/self then belongs to the real
-        // root (man 2 PR_SET_DUMPABLE).
+        // A change of ids makes a process undumpable, as does a program that its user may not
+        // read; /proc/self then belongs to the real root (man 2 PR_SET_DUMPABLE).
         prctl::set_dumpable(true).map_err(|errno| explain("cannot become dumpable", errno))
     }
 }
