@@ -2,7 +2,7 @@
 //!
 //! `GET /v2/NAME/manifests/TAG` and `GET /v2/NAME/blobs/DIGEST`: that is all of pulling (OCI distribution
 //! specification, section "Pull"). The rest is what may happen on the way: a registry wants to know who we are
-//! ([`auth`]), sends us to another server ([`http`]), or the line breaks ([`tries`]).
+//! (`auth`), sends us to another server (`http`), or the line breaks (`tries`).
 
 mod auth;
 mod blob;

@@ -123,6 +123,23 @@ fn l20_the_first_bytes_tell_how_a_layer_is_packed() {
 }
 
 #[test]
+fn l25_as_many_layers_as_overlayfs_stacks() {
+    if !as_root() {
+        return;
+    }
+    let of = |count| Content::of(&vec![tar(&[("a", b"a")]); count]);
+    let (here, server) = (Here::new(), serve(of(127).served()));
+    let image = here.pull(&format!("{}/x:1", server.host)).unwrap();
+    assert_eq!((image.layers.len(), here.below("layers").len()), (127, 127));
+
+    let content = of(501);
+    let (here, server) = (Here::new(), serve(content.served()));
+    let error = here.refused(&format!("{}/x:1", server.host));
+    assert!(error.ends_with("has 501 layers: overlayfs stacks at most 500"), "{error}");
+    assert_eq!(server.count(&content.layer_path(0)), 0);
+}
+
+#[test]
 fn l26_layers_that_are_somewhere_else_are_refused_and_never_fetched() {
     if !as_root() {
         return;
