@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rustix::mount::{MountFlags, MountPropagationFlags};
 use step07_images::digest::Digest;
 use step07_images::layers;
-use support::{Role, not_run, program};
+use support::Role;
 
 use crate::tree::{Tree, tree};
+use crate::user_namespace::once_more_with_all_ids;
 
 /// A stack of layers that grows.
 pub struct Bench {
@@ -23,7 +23,7 @@ impl Bench {
     /// Nothing where this process is an ordinary user: then the same test has run as root of a user namespace.
     pub fn new() -> Option<Self> {
         if Role::here() == Role::User {
-            in_user_namespace();
+            once_more_with_all_ids();
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -145,25 +145,4 @@ fn open_files(folder: &Path) -> usize {
     let links =
         fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
     links.filter(|file| file.starts_with(folder)).count()
-}
-
-/// As an ordinary user: the same test with all subordinate ids of this user.
-fn in_user_namespace() {
-    let arguments = ["--user", "--map-root-user", "--map-auto"];
-    let Some(unshare) = program("unshare") else {
-        return not_run("unshare is missing: apt-get install util-linux");
-    };
-    if !Command::new(unshare).args(arguments).arg("true").output().unwrap().status.success() {
-        return not_run("this user has no subordinate ids, or newuidmap is missing: apt-get install uidmap");
-    }
-    once_more_in_a_user_namespace(&arguments);
-}
-
-/// Runs this very test once more as root of a user namespace.
-pub fn once_more_in_a_user_namespace(arguments: &[&str]) {
-    let test = std::thread::current().name().unwrap_or_default().to_owned();
-    let program = std::env::current_exe().unwrap();
-    let run = Command::new("unshare").args(arguments).arg(program).args(["--exact", &test]).output().unwrap();
-    let text = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success() && text.contains("test result: ok. 1 passed"), "{text}");
 }

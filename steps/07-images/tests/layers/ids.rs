@@ -1,7 +1,8 @@
 //! Ids and times that are none.
 
 use crate::archive::{Archive, Head, base256, octal};
-use crate::bench::{Bench, can_chown, once_more_in_a_user_namespace};
+use crate::bench::{Bench, can_chown};
+use crate::user_namespace::once_more;
 use support::{NotApplicable, Role, not_applicable};
 
 #[test]
@@ -32,7 +33,7 @@ fn l16_what_is_no_id_is_refused() {
 fn l16_an_id_outside_of_the_map_is_named_with_the_way_out() {
     let Some(mut bench) = Bench::new() else { return };
     if Role::here() == Role::Root {
-        return once_more_in_a_user_namespace(&["--user", "--map-root-user"]);
+        return once_more(&["--user", "--map-root-user"]);
     }
     let id = if can_chown() { 2_000_000 } else { 42 };
     for head in [Head::new(b'0', "etc/shadow").owner(0, id), Head::new(b'5', "etc/shadow").owner(id, 0)] {

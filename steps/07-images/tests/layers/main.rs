@@ -11,4 +11,5 @@ mod replacing;
 mod stream;
 mod tree;
 mod umoci;
+mod user_namespace;
 mod whiteouts;

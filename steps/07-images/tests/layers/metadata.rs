@@ -1,7 +1,8 @@
 //! Kinds, modes, extended attributes.
 
 use crate::archive::{Archive, Head};
-use crate::bench::{Bench, can_chown, once_more_in_a_user_namespace};
+use crate::bench::{Bench, can_chown};
+use crate::user_namespace::once_more;
 use support::{NotApplicable, Role, not_applicable};
 
 #[test]
@@ -24,7 +25,7 @@ fn l11_device_nodes_are_placed_by_root() {
 fn l11_device_nodes_are_left_out_with_one_word_where_nobody_may_make_them() {
     let Some(mut bench) = Bench::new() else { return };
     if Role::here() == Role::Root {
-        return once_more_in_a_user_namespace(&["--user", "--map-root-user"]);
+        return once_more(&["--user", "--map-root-user"]);
     }
     let archive = Archive::new()
         .head(&Head::new(b'3', "dev/null").device(1, 3), b"")
