@@ -42,17 +42,22 @@ pub(super) fn download_and_unpack(
 
     // ANCHOR: threads
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(items.len()) {
+        for number in 0..AT_ONCE.min(items.len()) {
             let sender = sender.clone();
-            scope.spawn(|| {
-                let sender = sender;
-                while let Some(item) = next(&queue) {
-                    let result = download(writer, registry, item, &stop);
+            let (queue, stop) = (&queue, &stop);
+            let work = move || {
+                while let Some(item) = next(queue) {
+                    let result = download(writer, registry, item, stop);
                     if sender.send(result.map(|()| item.layer.blob.digest)).is_err() {
                         return;
                     }
                 }
-            });
+            };
+            let started = thread::Builder::new().spawn_scoped(scope, work);
+            // Where there may be few threads, one is enough.
+            if number == 0 {
+                started.context("cannot start a thread")?;
+            }
         }
         // Only the threads hold one now: when they are gone, so is the channel.
         drop(sender);

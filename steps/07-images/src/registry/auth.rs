@@ -19,6 +19,7 @@ use serde::Deserialize;
 use ureq::http::HeaderMap;
 
 use super::http::{Http, Request, Trouble, origin, parse};
+use super::tries::UNAUTHORIZED;
 use super::{error, is_loopback};
 use crate::credentials::Login;
 use crate::text::{printable, tell};
@@ -35,6 +36,8 @@ pub(super) struct Asker<'a> {
     pub login: Option<&'a Login>,
     pub insecure: bool,
     pub verbose: bool,
+    /// A line for those who have no password.
+    pub way_out: &'a str,
 }
 
 impl Asker<'_> {
@@ -50,7 +53,7 @@ impl Asker<'_> {
             return Ok(format!("Bearer {}", self.token(bearer)?));
         }
         if challenges.iter().any(|c| c.scheme == "basic") {
-            let login = self.login.context("unauthorized: authentication required")?;
+            let login = self.login.with_context(|| format!("{UNAUTHORIZED}{}", self.way_out))?;
             return Ok(basic(login));
         }
         match challenges.first() {
@@ -59,7 +62,7 @@ impl Asker<'_> {
                 printable(&other.scheme)
             )
             .into()),
-            None => Err(anyhow!("unauthorized: authentication required").into()),
+            None => Err(anyhow!("{UNAUTHORIZED}").into()),
         }
     }
 

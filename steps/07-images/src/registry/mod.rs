@@ -64,6 +64,8 @@ pub struct Registry {
     address: String,
     http: Http,
     login: Option<Login>,
+    /// What to do about a 401: a line of its own, or nothing.
+    way_out: String,
     options: Options,
     /// What the last challenge's answer was: it serves for the next requests too.
     authorization: Mutex<Option<String>>,
@@ -96,7 +98,12 @@ impl Registry {
             Some(file) => credentials::login(file, &name)?,
             None => None,
         };
+        let way_out = match login {
+            Some(_) => String::new(),
+            None => format!("\nput a password for {name} into ~/.docker/config.json, as `docker login` does"),
+        };
         Ok(Self {
+            way_out,
             address: format!("{scheme}://{host}"),
             login,
             repository: reference.repository.clone(),
@@ -172,7 +179,7 @@ impl Registry {
                     *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
                     is_answered = true;
                 }
-                _ => return Err(tries::refusal(response, self.login.is_some())),
+                _ => return Err(tries::refusal(response, &self.way_out)),
             }
         }
     }
@@ -190,6 +197,7 @@ impl Registry {
             login: self.login.as_ref(),
             insecure: !self.options.tls_verify,
             verbose: self.options.verbose,
+            way_out: &self.way_out,
         }
     }
 }

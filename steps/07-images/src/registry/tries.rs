@@ -15,6 +15,9 @@ const MOST_TRIES: u32 = 5;
 /// The longest wait that a registry may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// What Docker says to those whom a registry does not know.
+pub(super) const UNAUTHORIZED: &str = "unauthorized: authentication required";
+
 /// A 429 with a time after which to ask again: an error that the one who waits can read it from.
 #[derive(Debug)]
 struct RetryAfter {
@@ -66,16 +69,14 @@ impl Tries {
     }
 }
 
-/// The error of an answer that is none.
-pub(super) fn refusal(response: Response, has_login: bool) -> Trouble {
+/// The error of an answer that is none. `way_out` is the line for those who have no password.
+pub(super) fn refusal(response: Response, way_out: &str) -> Trouble {
     let status = response.status;
     let wait = header(&response.headers, "retry-after").map(str::to_owned);
     let text = error::text_of(response);
     match status {
-        401 if has_login => Trouble::Final(anyhow!("unauthorized: authentication required: {text}")),
-        401 => Trouble::Final(anyhow!(
-            "unauthorized: authentication required: {text}\nlog in, so that ~/.docker/config.json has a password for it"
-        )),
+        401 if text.contains(UNAUTHORIZED) => Trouble::Final(anyhow!("{text}{way_out}")),
+        401 => Trouble::Final(anyhow!("{UNAUTHORIZED}: {text}{way_out}")),
         429 => match wait.as_deref().unwrap_or("1").parse().map(Duration::from_secs) {
             Ok(wait) if wait <= LONGEST_WAIT => Trouble::Passing(RetryAfter { text, wait }.into()),
             _ => Trouble::Final(anyhow!("{text}: ask again after {}", printable(&wait.unwrap_or_default()))),

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::fcntl::FlockArg;
@@ -49,8 +48,24 @@ impl Writer {
             needed.add(self, &entry.descriptor, 0);
         }
         needed.trees.extend(in_use.iter().map(Digest::hex));
-        sweep(&self.root.join("blobs/sha256"), &needed.blobs)?;
-        sweep(&self.root.join("layers"), &needed.trees)
+        self.sweep("blobs/sha256", &needed.blobs)?;
+        self.sweep("layers", &needed.trees)
+    }
+
+    /// A tree that is half gone must not keep its name: it is moved away first.
+    fn sweep(&self, folder: &str, needed: &HashSet<String>) -> Result<()> {
+        let folder = self.root.join(folder);
+        let cannot = || format!("cannot clean up {}", folder.display());
+        for entry in fs::read_dir(&folder).with_context(cannot)? {
+            let entry = entry.with_context(cannot)?;
+            let name = entry.file_name();
+            if !name.to_str().is_some_and(|name| needed.contains(name)) {
+                let away = self.root.join("tmp").join(name);
+                fs::rename(entry.path(), &away).with_context(cannot)?;
+                remove_tree(&away).with_context(|| format!("cannot remove {}", away.display()))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -89,17 +104,4 @@ impl Needed {
 fn untagged(name: &str) -> String {
     let reference = name.parse::<crate::names::Reference>();
     format!("Untagged: {}", reference.map_or(name.to_owned(), |r| r.familiar()))
-}
-
-fn sweep(folder: &Path, needed: &HashSet<String>) -> Result<()> {
-    let cannot = || format!("cannot clean up {}", folder.display());
-    for entry in fs::read_dir(folder).with_context(cannot)? {
-        let entry = entry.with_context(cannot)?;
-        let is_needed = entry.file_name().to_str().is_some_and(|name| needed.contains(name));
-        if !is_needed {
-            let path = entry.path();
-            remove_tree(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-    }
-    Ok(())
 }

@@ -43,6 +43,9 @@ use index::Index;
 /// The file that makes a folder an image layout.
 const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
+/// What may be in the folder of a store that was not finished: its own names, and that of the containers beside it.
+const OURS: [&str; 5] = ["blobs", "containers", "index.json", "layers", "tmp"];
+
 /// A place for images. Cheap to clone: it is a path.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -84,8 +87,10 @@ impl Store {
         let layout = self.root.join("oci-layout");
         if !layout.exists() {
             // A slip in `--root /tmp` must not lock everybody out of /tmp.
-            let is_empty = fs::read_dir(&self.root)?.next().is_none();
-            ensure!(is_empty, "it is not empty, and it is no image layout");
+            let mut there = fs::read_dir(&self.root)?;
+            let is_ours =
+                there.all(|entry| entry.is_ok_and(|e| OURS.iter().any(|name| e.file_name() == *name)));
+            ensure!(is_ours, "it is not empty, and it is no image layout");
         }
         if mine.mode() & 0o077 != 0 {
             fs::set_permissions(&self.root, Permissions::from_mode(0o700))?;
@@ -98,8 +103,12 @@ impl Store {
             }
         }
         if !layout.exists() {
-            Index::default().write(&self.root)?;
-            blobs::write_whole(&self.root, &layout, LAYOUT.as_bytes())?;
+            // Of several that begin at once, one begins; the others find what he made.
+            let _alone = self.lock(".", FlockArg::LockExclusive)?;
+            if !layout.exists() {
+                Index::default().write(&self.root)?;
+                blobs::write_whole(&self.root, &layout, LAYOUT.as_bytes())?;
+            }
         }
         Ok(())
     }

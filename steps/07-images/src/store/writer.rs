@@ -44,7 +44,9 @@ impl Writer {
         let leftovers = store.root.join("tmp");
         for left in fs::read_dir(&leftovers).context("cannot read tmp of the store")? {
             let path = left?.path();
-            remove_tree(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            if let Err(error) = remove_tree(&path) {
+                tell(format_args!("warning: cannot remove {}: {error}", path.display()));
+            }
         }
         Ok(Self { store, lock })
     }

@@ -151,6 +151,38 @@ fn h5_the_same_pull_twice_is_one_download() {
 }
 
 #[test]
+fn h5_a_store_that_many_begin_at_once_is_one() {
+    if !as_root() {
+        return;
+    }
+    let (here, (a, _)) = (Here::new(), two());
+    let root = here.path().join("fresh");
+    let name = format!("{}/x:1", a.host);
+    thread::scope(|scope| {
+        for number in 0..20 {
+            let (root, name) = (&root, format!("{name}{number}"));
+            scope.spawn(move || {
+                let writer = Store::open(root).unwrap().writer().unwrap();
+                let blob = writer.add("text/plain", &mut &b"{}"[..]).unwrap();
+                writer.tag(&name.parse().unwrap(), &blob).unwrap();
+            });
+        }
+    });
+    let text = fs::read_to_string(root.join("index.json")).unwrap();
+    assert_eq!(text.matches(&name).count(), 20, "{text}");
+}
+
+#[test]
+fn h1_a_store_that_was_not_finished_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["blobs", "tmp", "containers"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let store = Store::open(folder.path()).unwrap();
+    assert!(store.images().unwrap().is_empty());
+}
+
+#[test]
 fn h4_a_folder_that_is_no_store_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("thesis"), "").unwrap();
