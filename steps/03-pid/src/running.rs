@@ -25,7 +25,8 @@ pub struct Running {
 
 /// Something that the host serves while it waits, in the same loop: a terminal, a log.
 pub trait Serve {
-    /// The descriptors that it waits for, and what for: to be read, to be written.
+    /// The descriptors that it waits for, and what for: to be read, to be written. One that has
+    /// been closed is left out from then on: as long as any is ready, the end is not told.
     fn descriptors(&self) -> Vec<(BorrowedFd<'_>, PollFlags)>;
 
     /// Some of them are ready, or have been closed.

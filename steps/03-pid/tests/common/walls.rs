@@ -9,17 +9,19 @@
 //! process alone (`process-host`, `process`). `ready` is no wall but the moment between the two
 //! gates, and `drop` is the end of a wall.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read, Write, stderr, stdin, stdout};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Command, ExitCode};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
+use nix::poll::PollFlags;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, Uid, setuid};
 use step01_unshare::{MapRootArgs, Namespaces};
-use step03_pid::{Container, Isolation, Last, Pids, environment, report};
+use step03_pid::{Container, Isolation, Last, Pids, Serve, environment, report};
 
 fn main() -> ExitCode {
     report(run(std::env::args().skip(1).collect()))
@@ -32,7 +34,7 @@ fn run(words: Vec<String>) -> Result<u8> {
     let mut container = Container::new().with(Pids);
     let mut last: fn(Command) -> Last = Last::Exec;
     let mut at_ready = Wall::default();
-    let mut thread = None;
+    let (mut thread, mut served) = (None, None);
     for word in walls {
         match word.as_str() {
             "map-root-user" => MapRootArgs { map_root_user: true }.unshare(Namespaces::empty())?,
@@ -43,6 +45,7 @@ fn run(words: Vec<String>) -> Result<u8> {
             _ => {
                 let wall = Wall::from(word.as_str());
                 match wall.part.as_str() {
+                    "serve" => served = Some(Copy::from(&wall.action)?),
                     "ready" => at_ready = wall,
                     "process" | "process-host" => container = container.with_process(wall),
                     _ => container = container.with(wall),
@@ -62,9 +65,47 @@ fn run(words: Vec<String>) -> Result<u8> {
     if at_ready.action == "tell" {
         say("started");
     }
-    let code = running.wait();
+    let code = match served {
+        Some(mut served) => running.wait_and_serve(Some(&mut served)),
+        None => running.wait(),
+    };
     drop(thread);
     code
+}
+
+/// Copies what it reads to the standard output.
+struct Copy(File);
+
+impl Serve for Copy {
+    fn descriptors(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
+        vec![(self.0.as_fd(), PollFlags::POLLIN)]
+    }
+
+    fn serve(&mut self) -> Result<()> {
+        let mut bytes = [0; 4096];
+        let length = self.0.read(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes[..length]);
+        if !text.trim_matches('\0').is_empty() {
+            say(&format!("served: {}", text.trim_end()));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, _signal: Signal) -> bool {
+        false
+    }
+}
+
+impl Copy {
+    /// A file, or a pipe whose other end is the container's standard error.
+    fn from(name: &str) -> Result<Self> {
+        if name != "pipe" {
+            return Ok(Self(File::open(name)?));
+        }
+        let (read, write) = nix::unistd::pipe()?;
+        nix::unistd::dup2_stderr(write)?;
+        Ok(Self(read.into()))
+    }
 }
 
 /// Does one thing in one part of its life, and nothing in the others.

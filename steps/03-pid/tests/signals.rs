@@ -1,0 +1,174 @@
+//! Signals: passed on while the command runs, deadly while it is created, and none of the host's
+//! own settings left in the command.
+
+mod common;
+
+use std::process::Command;
+
+use common::{End, Host, LIMIT, end, ends, step03, told, walls};
+use nix::sys::signal::Signal;
+use support::{children, command, command_name, is_alive, wait_until};
+
+/// Shell words in front of a command, such as `trap '' HUP`, and the same before step 03.
+fn after(setting: &str, program: &Command) -> Command {
+    let mut shell = command("sh");
+    shell.args(["-c", &format!("{setting}; exec \"$@\""), "sh"]);
+    shell.arg(program.get_program()).args(program.get_args());
+    shell
+}
+
+#[test]
+fn the_command_has_the_signals_of_a_plain_shell() {
+    let show = ["grep", "-E", "^Sig(Blk|Ign):", "/proc/self/status"];
+    for setting in ["true", "trap '' HUP", "trap '' INT QUIT", "trap '' TERM USR1"] {
+        let plain = end(&mut after(setting, command(show[0]).args(&show[1..])));
+        assert_eq!(plain.code, 0);
+        for words in [&show[..], &[&["--init"], &show[..]].concat()] {
+            let inside = end(&mut after(setting, &step03(words)));
+            assert_eq!(inside, plain, "after `{setting}`: {words:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pipe_without_a_reader_ends_the_command() {
+    let End { code, stderr, .. } = end(&mut step03(&["sh", "-c", "yes | head -1"]));
+    assert_eq!((code, stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn an_ignored_sigchld_does_not_lose_the_exit_code() {
+    for words in [&["sh", "-c", "exit 7"][..], &["--init", "sh", "-c", "exit 7"]] {
+        let End { code, stderr, .. } = end(&mut after("trap '' CHLD", &step03(words)));
+        assert_eq!((code, stderr.as_str()), (7, ""));
+    }
+}
+
+#[test]
+fn signals_are_passed_on_to_the_command() {
+    use Signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+    for last in [&[][..], &["--init"]] {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH] {
+            let name = &signal.as_str()[3..];
+            let script =
+                format!("trap 'echo {name}; exit 5' {name}; echo runs; while :; do sleep 0.01; done");
+            let mut host = Host::start(&mut step03(&[last, &["sh", "-c", &script]].concat()));
+            host.says("runs");
+            host.signal(signal);
+            host.says(name);
+            assert_eq!(host.end().code, 5);
+        }
+    }
+}
+
+#[test]
+fn process_one_ignores_what_it_has_no_handler_for() {
+    let host = Host::start(&mut step03(&["sleep", "1000"]));
+    wait_until("the command runs", LIMIT, || {
+        children(host.pid()).first().and_then(|pid| command_name(*pid)).as_deref() == Some("sleep")
+    });
+    host.signal(Signal::SIGTERM);
+    host.signal(Signal::SIGINT);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(is_alive(host.container()));
+}
+
+#[test]
+fn under_init_the_command_is_ended_by_a_signal() {
+    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 129)] {
+        let mut host = Host::start(&mut step03(&["--init", "sh", "-c", "echo runs; exec sleep 1000"]));
+        host.says("runs");
+        host.signal(signal);
+        let end = host.end();
+        assert_eq!((end.code, end.stderr.as_str()), (code, ""));
+    }
+}
+
+/// A signal at this pause ends the container, whose command never runs.
+fn killed_at(words: &[&str], signal: Signal) -> End {
+    let words = [words, &["each:one", "--", "echo", "hello"]].concat();
+    let mut host = Host::start(&mut walls(&words));
+    while !host.line().ends_with("paused") {}
+    let container = host.container();
+    host.signal(signal);
+    host.go_on();
+    let end = host.end();
+    ends(container);
+    end
+}
+
+#[test]
+fn a_signal_while_the_container_is_created_ends_it() {
+    for (pause, signal, code) in [
+        ("host:pause", Signal::SIGTERM, 143),
+        ("host:pause", Signal::SIGINT, 130),
+        ("host:pause", Signal::SIGUSR1, 138),
+        ("ready:pause", Signal::SIGTERM, 143),
+        ("ready:pause", Signal::SIGHUP, 129),
+    ] {
+        let end = killed_at(&[pause], signal);
+        assert_eq!((end.code, end.stderr.as_str()), (code, ""), "{signal} at {pause}");
+        assert!(end.stdout.ends_with("drop one, the container is gone\n"), "{end:?}");
+        assert!(!end.stdout.contains("hello"), "{end:?}");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_set_up_that_takes_long() {
+    for pause in ["inside:pause", "process:pause"] {
+        let mut host = Host::start(&mut walls(&["each:one", pause, "--", "echo", "hello"]));
+        while !host.line().ends_with("paused") {}
+        let container = host.container();
+        host.signal(Signal::SIGTERM);
+        ends(container);
+        let end = host.end();
+        assert_eq!((end.code, end.stdout.as_str()), (143, "drop one, the container is gone\n"));
+    }
+}
+
+#[test]
+fn signals_that_end_nothing_do_not_end_a_container_that_is_created() {
+    for signal in [Signal::SIGWINCH, Signal::SIGCONT] {
+        let end = killed_at(&["ready:pause"], signal);
+        assert_eq!((end.code, end.stdout.contains("hello")), (0, true), "{end:?}");
+    }
+}
+
+#[test]
+fn an_ignored_signal_does_not_end_a_container_that_is_created() {
+    let program = walls(&["host:pause", "--", "echo", "hello"]);
+    let mut host = Host::start(&mut after("trap '' HUP", &program));
+    host.says("host paused");
+    host.signal(Signal::SIGHUP);
+    host.go_on();
+    let end = host.end();
+    assert_eq!((end.code, end.stdout.as_str()), (0, "hello\n"));
+}
+
+#[test]
+fn a_program_that_the_host_starts_is_not_taken_away_by_a_key() {
+    // ^C goes to everybody at the terminal: a network helper that dies of it takes the network
+    // from a command that lives on.
+    let blocked = told(&mut walls(&["host:child"]));
+    let mask = blocked.split_whitespace().nth(1).unwrap();
+    let mask = u64::from_str_radix(mask, 16).unwrap();
+    assert_ne!(mask & 1 << (Signal::SIGINT as i32 - 1), 0, "{blocked}");
+}
+
+#[test]
+fn a_terminal_that_is_always_busy_does_not_keep_signals_waiting() {
+    let script = "trap 'exit 5' TERM; echo runs; while :; do sleep 0.01; done";
+    let mut host = Host::start(&mut walls(&["serve:/dev/zero", "--", "sh", "-c", script]));
+    host.says("runs");
+    host.signal(Signal::SIGTERM);
+    ends(host.container());
+    host.kill();
+}
+
+#[test]
+fn what_was_written_last_is_served_before_the_end_is_told() {
+    for _ in 0..20 {
+        let served = told(&mut walls(&["serve:pipe", "--", "sh", "-c", "echo to the pipe >&2; exit 3"]));
+        assert_eq!(served, "served: to the pipe\n=> 3");
+    }
+}
