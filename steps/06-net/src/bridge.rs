@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::addresses::{Addresses, Subnet, hardware};
-use crate::forwarding;
 use crate::netlink::Netlink;
+use crate::{forwarding, others};
 
 /// Its name: one bridge for all containers of this host.
 pub(crate) const BRIDGE: &str = "coracle0";
@@ -61,6 +61,7 @@ fn make(netlink: &Netlink) -> Result<Subnet> {
 pub(crate) fn remove(_lock: &Addresses) -> Result<()> {
     let netlink = Netlink::open()?;
     let Some(bridge) = netlink.link(BRIDGE)? else { return Ok(()) };
+    others::withdraw(&bridge.alias)?;
     forwarding::put_back(&bridge.alias)?;
     delete_without_waiting(&netlink)
 }

@@ -16,7 +16,7 @@ use crate::folder::Folder;
 use crate::link::Veth;
 use crate::netlink::Netlink;
 use crate::resolv::{self, Resolver};
-use crate::{Published, say};
+use crate::{Published, others, say};
 
 /// The container's end of the cable.
 const INSIDE: &str = "eth0";
@@ -82,8 +82,9 @@ impl Bridged {
             published: &self.published,
             resolver: self.resolver.behind_gateway,
         };
-        self.firewall.as_mut().context("nft has ended")?.load(&rules)?;
-        Ok(())
+        let firewall = self.firewall.as_mut().context("nft has ended")?;
+        let chains = firewall.load(&rules)?;
+        others::ask_to_let_through(firewall, &chains, &bridge)
     }
 
     /// The container's side: its end of the cable, and the way out.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::addresses::{Subnet, hardware};
 use crate::bridge::BRIDGE;
@@ -35,16 +35,35 @@ impl Firewall {
         // In a conversation each line is complete, and a comment would go on to its end.
         let text = rules.text();
         let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-        let text = lines.collect::<Vec<_>>().join(" ");
-        self.0.say(&format!("{text}\nlist chains\n"))?;
-        let listed = format!("table netdev {} {{\n", rules.name);
-        let heard = self.0.hear(&|text| text.contains(&listed) || text.contains("Error:"))?;
+        self.say(&lines.collect::<Vec<_>>().join(" "))?;
+        self.say("list chains")?;
+        self.hear(&format!("table netdev {} {{\n", rules.name)).context("cannot load the firewall's rules")
+    }
+
+    /// The rules of a chain, which is given with its table: `ip filter FORWARD`.
+    pub(crate) fn list(&mut self, chain: &str) -> Result<String> {
+        self.say(&format!("list chain {chain}"))?;
+        let (table, name) = chain.rsplit_once(' ').unwrap_or_default();
+        self.hear(&format!("table {table} {{\n\tchain {name} {{\n"))
+            .with_context(|| format!("cannot list the chain {chain}"))
+    }
+
+    /// One line of the conversation.
+    pub(crate) fn say(&mut self, line: &str) -> Result<()> {
+        self.0.say(&format!("{line}\n"))
+    }
+
+    /// nft says nothing of what has gone well: so we wait for the answer to a question that came
+    /// after it, which is a table that begins like this.
+    fn hear(&mut self, begin: &str) -> Result<String> {
+        let is_complete =
+            |text: &str| text.split_once(begin).is_some_and(|(_, table)| table.contains("\n}\n"));
+        let heard =
+            self.0.hear(&|text| is_complete(text) || text.contains("Error:") && text.ends_with('\n'))?;
         match heard.split_once("Error:") {
-            None if heard.contains(&listed) => Ok(heard),
-            None => bail!("cannot load the firewall rules: nft ended: {}", heard.trim()),
-            Some((_, error)) => {
-                bail!("cannot load the firewall rules: nft: {}", error.lines().next().unwrap_or_default())
-            }
+            Some((_, error)) => bail!("nft:{}", error.lines().next().unwrap_or_default()),
+            None if is_complete(&heard) => Ok(heard),
+            None => bail!("nft has ended: {}", heard.trim()),
         }
     }
 }

@@ -22,7 +22,8 @@ pub(crate) fn remember() -> Result<String> {
     let redirects = fs::read_to_string(redirects()).unwrap_or_default();
     // Single links may forward although the host as a whole does not.
     let single = links().into_iter().filter(|link| fs::read_to_string(switch(link)).is_ok_and(is_on));
-    let single = single.collect::<Vec<_>>().join(",");
+    // An alias has room for 255 bytes.
+    let single = single.take(10).collect::<Vec<_>>().join(",");
     Ok(format!("forwarding was off, accept_redirects {}, but for: {single}", redirects.trim()))
 }
 
@@ -39,6 +40,7 @@ pub(crate) fn put_back(remembered: &str) -> Result<()> {
     let Some(words) = remembered.strip_prefix("forwarding was off, accept_redirects ") else {
         return Ok(());
     };
+    let (words, _) = words.split_once(';').unwrap_or((words, ""));
     let (accept, single) = words.split_once(", but for: ").unwrap_or((words, ""));
     fs::write(FORWARD, "0").with_context(|| format!("cannot write 0 to {FORWARD}"))?;
     // The kernel changes this one along with forwarding.

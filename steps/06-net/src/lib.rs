@@ -6,7 +6,7 @@
 //!
 //! In reading order: the wall ([`Net`]) and its options ([`NetArgs`]); how the kernel is spoken
 //! with (`netlink`, `link`); what is on the host (`bridged`, `bridge`, `addresses`,
-//! `forwarding`, `firewall`, `ports`); the files that say who is who (`resolv`); the ordinary user's way
+//! `forwarding`, `firewall`, `others`, `ports`); the files that say who is who (`resolv`); the ordinary user's way
 //! (`pasta`); and at last how everything is bound to our life (`helper`, `folder`).
 
 use std::io::Write;
@@ -25,6 +25,7 @@ mod addresses;
 mod bridge;
 mod firewall;
 mod forwarding;
+mod others;
 mod ports;
 pub use ports::{Protocol, Publish, Published};
 

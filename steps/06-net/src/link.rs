@@ -40,9 +40,8 @@ impl Netlink {
             attribute(IFLA_MASTER, &veth.bridge.to_ne_bytes()),
             link_info("veth", &attribute(VETH_INFO_PEER, &peer.concat())),
         ];
-        let message = Message { kind: RTM_NEWLINK, flags: CREATE | ACKNOWLEDGE, body: body.concat() };
-        self.ask(&message).with_context(|| format!("cannot make the veth pair {}", veth.outside))?;
-        Ok(())
+        self.tell(RTM_NEWLINK, CREATE, &body)
+            .with_context(|| format!("cannot make the veth pair {}", veth.outside))
     }
     // ANCHOR_END: veth
 
@@ -55,13 +54,15 @@ impl Netlink {
             attribute(IFLA_ADDRESS, &hardware),
             link_info("bridge", &[]),
         ];
-        let message = Message { kind: RTM_NEWLINK, flags: CREATE | ACKNOWLEDGE, body: body.concat() };
-        self.ask(&message).with_context(|| format!("cannot make the bridge {name}"))?;
+        self.tell(RTM_NEWLINK, CREATE, &body).with_context(|| format!("cannot make the bridge {name}"))?;
+        self.set_alias(name, alias)
+    }
+
+    /// Writes the alias of a link: at most 255 bytes.
+    pub(crate) fn set_alias(&self, name: &str, alias: &str) -> Result<()> {
         let body =
             [interface(0, 0), attribute(IFLA_IFNAME, &text(name)), attribute(IFLA_IFALIAS, alias.as_bytes())];
-        let message = Message { kind: RTM_SETLINK, flags: ACKNOWLEDGE, body: body.concat() };
-        self.ask(&message).with_context(|| format!("cannot write the alias of {name}"))?;
-        Ok(())
+        self.tell(RTM_SETLINK, 0, &body).with_context(|| format!("cannot write the alias of {name}"))
     }
 
     /// Lets a port of the bridge send back what came in by it: a container that reaches itself
@@ -74,9 +75,8 @@ impl Netlink {
         let body =
             [interface(0, 0), attribute(IFLA_IFNAME, &text(name)), attribute(IFLA_LINKINFO, &info.concat())];
         // Without CREATE the type "new" changes what is there.
-        let message = Message { kind: RTM_NEWLINK, flags: ACKNOWLEDGE, body: body.concat() };
-        self.ask(&message).with_context(|| format!("cannot set up {name} as a port of the bridge"))?;
-        Ok(())
+        self.tell(RTM_NEWLINK, 0, &body)
+            .with_context(|| format!("cannot set up {name} as a port of the bridge"))
     }
 
     /// The link with this name, or nothing.
@@ -99,9 +99,7 @@ impl Netlink {
     /// Switches a link on.
     pub(crate) fn up(&self, name: &str) -> Result<()> {
         let body = [interface(0, IFF_UP), attribute(IFLA_IFNAME, &text(name))];
-        let message = Message { kind: RTM_SETLINK, flags: ACKNOWLEDGE, body: body.concat() };
-        self.ask(&message).with_context(|| format!("cannot switch the link {name} on"))?;
-        Ok(())
+        self.tell(RTM_SETLINK, 0, &body).with_context(|| format!("cannot switch the link {name} on"))
     }
 
     /// Gives a link an address, and with it the route to its neighbours.
@@ -111,9 +109,8 @@ impl Netlink {
         fixed.extend(link.to_ne_bytes());
         let body =
             [fixed, attribute(IFA_LOCAL, &address.octets()), attribute(IFA_ADDRESS, &address.octets())];
-        let message = Message { kind: RTM_NEWADDR, flags: CREATE | ACKNOWLEDGE, body: body.concat() };
-        self.ask(&message).with_context(|| format!("cannot add the address {address}/{prefix}"))?;
-        Ok(())
+        self.tell(RTM_NEWADDR, CREATE, &body)
+            .with_context(|| format!("cannot add the address {address}/{prefix}"))
     }
 
     /// Sends everything without a better route to this neighbour.
@@ -124,20 +121,25 @@ impl Netlink {
         fixed.extend([RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST]);
         fixed.extend([0; 4]);
         let body = [fixed, attribute(RTA_GATEWAY, &gateway.octets())];
-        let message = Message { kind: RTM_NEWROUTE, flags: CREATE | ACKNOWLEDGE, body: body.concat() };
-        self.ask(&message).with_context(|| format!("cannot add the default route through {gateway}"))?;
-        Ok(())
+        self.tell(RTM_NEWROUTE, CREATE, &body)
+            .with_context(|| format!("cannot add the default route through {gateway}"))
     }
     // ANCHOR_END: configure
 
     /// Removes a link. One that is gone already is no error.
     pub(crate) fn delete_link(&self, name: &str) -> Result<()> {
         let body = [interface(0, 0), attribute(IFLA_IFNAME, &text(name))];
-        let message = Message { kind: RTM_DELLINK, flags: ACKNOWLEDGE, body: body.concat() };
-        match self.ask(&message) {
-            Ok(_) | Err(Errno::ENODEV) => Ok(()),
+        match self.tell(RTM_DELLINK, 0, &body) {
+            Ok(()) | Err(Errno::ENODEV) => Ok(()),
             Err(errno) => Err(errno).with_context(|| format!("cannot remove the link {name}")),
         }
+    }
+}
+
+impl Netlink {
+    /// Asks for a change, and waits until it is made.
+    fn tell(&self, kind: u16, flags: u16, body: &[Vec<u8>]) -> Result<(), Errno> {
+        self.ask(&Message { kind, flags: flags | ACKNOWLEDGE, body: body.concat() }).map(drop)
     }
 }
 

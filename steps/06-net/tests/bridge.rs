@@ -6,7 +6,8 @@ use std::fs;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use lab::{
-    LIMIT, Lab, SERVE, answer_soon, bridge_is_there, in_network_of, links, output_of, said, write_file,
+    LIMIT, Lab, SERVE, accept_soon, answer_soon, bridge_is_there, in_network_of, links, output_of, said,
+    write_file,
 };
 use nix::sys::signal::{Signal, kill};
 use support::{command, namespaces, wait_until};
@@ -50,7 +51,7 @@ fn connections_go_out_with_the_address_of_the_host() {
     let Some(lab) = Lab::of_root() else { return };
     let listener = in_network_of(lab.outside(), || TcpListener::bind("192.0.2.2:7000").unwrap());
     let _started = lab.start("", "nc 192.0.2.2 7000; sleep 60");
-    let (_, from) = listener.accept().unwrap();
+    let from = accept_soon(&listener).unwrap();
     assert_eq!(from.ip().to_string(), "192.0.2.1");
 }
 

@@ -4,7 +4,7 @@ mod lab;
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
-use lab::{LIMIT, Lab, SERVE, answer, answer_soon, in_network_of, said};
+use lab::{LIMIT, Lab, SERVE, accept_soon, answer, answer_soon, in_network_of, said};
 use support::{command, wait_until};
 
 #[test]
@@ -28,7 +28,7 @@ fn server_sees_who_connects_from_outside() {
     let listener = in_network_of(server.container, || TcpListener::bind("0.0.0.0:80").unwrap());
     let connect = || std::net::TcpStream::connect("192.0.2.1:8080").unwrap();
     let _stream = in_network_of(lab.outside(), connect);
-    assert_eq!(listener.accept().unwrap().1.ip().to_string(), "192.0.2.2");
+    assert_eq!(accept_soon(&listener).unwrap().ip().to_string(), "192.0.2.2");
 }
 
 #[test]

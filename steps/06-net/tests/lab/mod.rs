@@ -11,7 +11,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -97,6 +97,9 @@ impl Lab {
         nsenter("address add 192.0.2.2/24 dev uplink");
         nsenter("link set uplink up");
         nsenter("link set lo up");
+        wait_until("the cable carries", LIMIT, || {
+            output_of("ip", "-o link show uplink").contains("state UP")
+        });
         self.outside = Some(outside);
         Some(())
     }
@@ -183,6 +186,19 @@ pub fn answer_soon(address: &str) -> Option<String> {
             return Some(text);
         }
         thread::sleep(Duration::from_millis(20));
+    }
+    None
+}
+
+/// Who connects, if anybody does.
+pub fn accept_soon(listener: &TcpListener) -> Option<SocketAddr> {
+    listener.set_nonblocking(true).unwrap();
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(5) {
+        if let Ok((_, from)) = listener.accept() {
+            return Some(from);
+        }
+        thread::sleep(Duration::from_millis(5));
     }
     None
 }
