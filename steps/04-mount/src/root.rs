@@ -1,7 +1,7 @@
 //! The walls of this step: a mount namespace that keeps to itself, and another root.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -58,7 +58,8 @@ impl Isolation for Root {
     fn in_container(&self) -> Result<()> {
         // What is made from here on, by us or by the command, shall not depend on the host's.
         umask(Mode::from_bits_truncate(0o022));
-        let root = self.become_a_mount()?;
+        let mounted = || format!("cannot mount the root file system {}", self.path.display());
+        let root = Contained::new(become_a_mount(&self.path).with_context(mounted)?);
         for entry in &self.entries {
             entry.mount(&root)?;
         }
@@ -69,23 +70,16 @@ impl Isolation for Root {
         pivot(&root)
     }
 }
+// ANCHOR_END: root
 
-impl Root {
-    /// The new root must be a mount of its own, or pivot_root answers EINVAL: so it is mounted
-    /// over itself.
-    fn become_a_mount(&self) -> Result<Contained> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mounted = || -> Result<OwnedFd> {
-            let place = open(&self.path, flags, rustix::fs::Mode::empty())?;
-            let root = clone_open(&place)?;
-            attach(&root, &place)?;
-            Ok(root)
-        };
-        let root = mounted();
-        let root =
-            root.with_context(|| format!("cannot mount the root file system {}", self.path.display()))?;
-        Ok(Contained::new(root))
-    }
+// ANCHOR: pivot
+/// The new root must be a mount of its own, or pivot_root answers EINVAL: so it is mounted over
+/// itself.
+fn become_a_mount(path: &Path) -> Result<OwnedFd> {
+    let place = open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, rustix::fs::Mode::empty())?;
+    let root = clone_open(&place)?;
+    attach(&root, &place)?;
+    Ok(root)
 }
 
 /// Swaps the roots and drops the old one (`man 2 pivot_root`). With "." for both, the old root
@@ -96,4 +90,4 @@ fn pivot(root: &Contained) -> Result<()> {
     umount2(".", MntFlags::MNT_DETACH).context("cannot leave the old root behind")?;
     chdir("/").context("cannot change to /")
 }
-// ANCHOR_END: root
+// ANCHOR_END: pivot

@@ -8,6 +8,7 @@ use nix::unistd::{Gid, Uid, User, geteuid};
 
 use crate::{Range, subordinate};
 
+// ANCHOR: is_root
 /// Whether this process is root of the whole machine: in the first user namespace, with the
 /// rights to mount and to change the network. Root of a container is an ordinary user.
 pub fn is_root() -> bool {
@@ -23,6 +24,7 @@ pub fn is_root() -> bool {
 fn knows_all_ids() -> bool {
     map("/proc/self/uid_map") == [Range { inside: 0, outside: 0, length: u32::MAX }]
 }
+// ANCHOR_END: is_root
 
 fn map(file: &str) -> Vec<Range> {
     let text = fs::read_to_string(file).unwrap_or_default();
