@@ -147,6 +147,10 @@ fn trouble(error: ureq::Error) -> Trouble {
         ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed => true,
         _ => false,
     };
-    let error = anyhow!("{}", printable(&error.to_string()));
+    let text = match &error {
+        ureq::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    let error = anyhow!("{}", printable(&text));
     if may_pass { Trouble::Passing(error) } else { Trouble::Final(error) }
 }
