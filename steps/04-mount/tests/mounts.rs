@@ -39,6 +39,21 @@ fn sys_cannot_be_changed() {
 }
 
 #[test]
+fn sys_is_a_new_one_where_the_network_is_ours() {
+    let Some(place) = Place::new() else { return };
+    let script = "ls /sys/class/net > /tmp/links; sed -n 's/^ *\\(.*\\):.*/\\1/p' /proc/net/dev | sort | \
+                  cmp - /tmp/links && echo our links; grep -c ' /sys/fs/cgroup' /proc/self/mountinfo";
+    let words =
+        ["unshare", "--net", env!("CARGO_BIN_EXE_step04"), "--rootfs", "root", "--", "sh", "-c", script];
+    let told = place.told(common::after("true").args(words).current_dir(place.at("")));
+    insta::assert_snapshot!(told, @"
+    our links
+    0
+    => 1
+    ");
+}
+
+#[test]
 fn dev_has_six_harmless_devices() {
     let Some(place) = Place::new() else { return };
     let sleeper = Sleeper::start(&mut place.step04(&["--", "sleep", "60"]));

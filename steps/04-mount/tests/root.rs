@@ -96,3 +96,18 @@ fn two_can_start_at_once_on_an_empty_root() {
         }
     }
 }
+
+#[test]
+fn a_root_may_have_any_name() {
+    let Some(place) = Place::new() else { return };
+    for name in ["with space", "comma,colon:equals=", "back\\slash", "new\nline", "-dash"] {
+        fs::rename(place.root(), place.at(name)).unwrap();
+        let mut step04 = command(env!("CARGO_BIN_EXE_step04"));
+        if Role::here() == Role::User {
+            step04.arg("--map-root-user");
+        }
+        step04.arg("--rootfs").arg(place.at(name)).args(["--", "cat", "/etc/group"]);
+        assert_eq!(place.told(&mut step04), "root:x:0:\n=> 0", "{name:?}");
+        fs::rename(place.at(name), place.root()).unwrap();
+    }
+}
