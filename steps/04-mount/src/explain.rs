@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use crate::attach::is;
 
 /// Why the root cannot be made private or swapped (`man 2 pivot_root`, EINVAL). That the new one
-/// is no mount point, or is on the same mount as the old one, cannot be with us.
+/// is no mount point cannot be with us.
 pub(crate) fn root(tried: &str, errno: Errno) -> Error {
     let why = match errno {
         Errno::EINVAL => mount_table().map(why_invalid),
