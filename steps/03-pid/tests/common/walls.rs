@@ -35,11 +35,14 @@ fn run(words: Vec<String>) -> Result<u8> {
     let mut last: fn(Command) -> Last = Last::Exec;
     let mut at_ready = Wall::default();
     let (mut thread, mut served) = (None, None);
+    // The kernel takes less (`man 2 execve`, "Limits on size of arguments").
+    let mut many_words = None;
     for word in walls {
         match word.as_str() {
             "map-root-user" => MapRootArgs { map_root_user: true }.unshare(Namespaces::empty())?,
             "init" => last = Last::Init,
             "return" => last = |_| Last::Return,
+            "many-words" => many_words = Some(vec!["word"; 1 << 20]),
             "thread" => thread = Some(thread::spawn(thread::park)),
             "joined-thread" => drop(thread::spawn(|| {}).join()),
             _ => {
@@ -54,7 +57,7 @@ fn run(words: Vec<String>) -> Result<u8> {
         }
     }
     let mut command_line = Command::new(command.first().map_or("true", String::as_str));
-    environment(command_line.args(command.iter().skip(1)));
+    environment(command_line.args(command.iter().skip(1)).args(many_words.unwrap_or_default()));
 
     let created = container.create(last(command_line))?;
     if at_ready.action == "leave" {
