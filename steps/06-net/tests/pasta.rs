@@ -33,7 +33,13 @@ fn lab() -> Option<Lab> {
     let mut lab = Lab::new()?;
     match Role::here() {
         // The machine's own network, of which only the loopback is used.
-        Role::User => {}
+        Role::User => {
+            let routes = fs::read_to_string("/proc/net/route").unwrap();
+            if !routes.lines().any(|route| route.split('\t').nth(1) == Some("00000000")) {
+                not_run("there is no default route, without which pasta does not start");
+                return None;
+            }
+        }
         _ => lab.connect()?,
     }
     Some(lab)
