@@ -114,10 +114,10 @@ fn a_test_alone_has_a_host_of_its_own() {
     assert_eq!(ours, [], "process 1 is this test");
     let before = Host::snapshot(&[]);
     let link = command("ip").args(["link", "add", "one", "type", "bridge"]).status().unwrap();
-    let mount = command("mount").args(["-t", "tmpfs", "one", "/mnt"]).status().unwrap();
+    let mount = command("mount").args(["-t", "tmpfs", "one", "/tmp"]).status().unwrap();
     assert!(link.success() && mount.success());
     let lines = before.difference(&Host::snapshot(&[]));
-    assert!(lines.iter().any(|line| line.starts_with("+ mount /mnt tmpfs")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("+ mount /tmp tmpfs")), "{lines:?}");
     assert!(lines.iter().any(|line| line.starts_with("+ link") && line.contains(" one:")), "{lines:?}");
     assert!(before.wait_until_same(Duration::from_millis(100)).is_err());
 }

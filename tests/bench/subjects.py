@@ -1,0 +1,246 @@
+"""What tests/bench/run measures: ours and the others, in groups."""
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TREE = HERE.parent.parent
+TOOLS = TREE / "target/tools"
+DOCKERD = TOOLS / "usr/sbin/dockerd"
+IMAGE = "host-tools"
+
+
+@dataclass
+class Subject:
+    name: str
+    command: list
+    user: str = ""
+
+
+@dataclass
+class Wish:
+    """A ratio that is told, and what it should be."""
+
+    what: str
+    against: str
+    most: float | None = None
+
+
+@dataclass
+class Group:
+    folder: Path
+    title: str = ""
+    rounds: int = 100
+    subjects: list = field(default_factory=list)
+    wishes: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+
+    def add(self, name, command, user=""):
+        self.subjects.append(Subject(name, [str(word) for word in command], user))
+
+    def needs(self, program, package):
+        if shutil.which(program):
+            return True
+        self.notes.append(f"not measured: {program} is missing: apt-get install {package}")
+        return False
+
+    def prepare(self):
+        """Makes ready what is measured."""
+
+    def close(self):
+        """Ends what prepare has started."""
+
+
+def groups(folder, only):
+    kinds = {"step04": Step04, "none": NoNetwork, "bridge": Bridge, "rootless": Rootless}
+    return [kind(folder) for name, kind in kinds.items() if not only or name in only]
+
+
+class Step04(Group):
+    """A root file system, and nothing else: beside the bare system calls, and beside bubblewrap."""
+
+    def prepare(self):
+        self.title, self.rounds = "step 04: a command in another root", 300
+        root = busybox_root(self.folder / "root")
+        floor = self.folder / "floor"
+        subprocess.run(["cc", "-O2", "-o", floor, HERE / "floor.c"], check=True)
+        step04 = TREE / "target/release/step04"
+        self.add("floor.c", [floor, root, "/bin/true"])
+        self.add("step04", [step04, "--rootfs", root, "--", "/bin/true"])
+        if self.needs("bwrap", "bubblewrap"):
+            self.add("bwrap", ["bwrap", "--unshare-all", "--bind", root, "/", "--proc", "/proc", "--dev", "/dev", "/bin/true"])
+        self.wishes = [Wish("step04", "floor.c", 1.5), Wish("step04", "bwrap", 1.0)]
+        self.notes += drift(self.subjects[0].command, self.subjects[1].command)
+
+
+class Images(Group):
+    """Those that run an image: the same one for all, `host-tools`, out of our own store."""
+
+    def coracle(self, *words):
+        return [self.folder / "coracle", "--root", self.folder / "store", "run", "--rm", *words, IMAGE, "true"]
+
+    def prepare_image(self):
+        coracle = self.folder / "coracle"
+        if not coracle.exists():
+            shutil.copy(TREE / "target/release/coracle", coracle)
+        subprocess.run(self.coracle("--network", "none"), check=True)
+        self.notes.append(f"the image: {IMAGE}, {size(self.folder / 'store/blobs') / 1e6:.0f} MB")
+
+    def reference(self):
+        index = json.loads((self.folder / "store/index.json").read_text())
+        return index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"]
+
+
+class NoNetwork(Images):
+    """Beside runtimes that get the image unpacked, and unpack nothing themselves."""
+
+    def prepare(self):
+        self.title, self.rounds = "coracle run --rm --network none IMAGE true", 100
+        self.prepare_image()
+        self.add("coracle", self.coracle("--network", "none"))
+        if not self.needs("umoci", "umoci"):
+            return
+        bundle = self.folder / "bundle"
+        if not bundle.exists():
+            image = f"{self.folder}/store:{self.reference()}"
+            subprocess.run(["umoci", "--log", "error", "unpack", "--image", image, bundle], check=True)
+            configure(bundle / "config.json")
+        for runtime in ("crun", "runc"):
+            if self.needs(runtime, runtime):
+                self.add(runtime, [runtime, "run", "--bundle", bundle, f"bench-{runtime}"])
+        self.wishes = [Wish("coracle", "crun", 1.0), Wish("coracle", "runc")]
+
+
+class Bridge(Images):
+    """With a network of its own, beside Docker without one."""
+
+    def prepare(self):
+        self.title, self.rounds, self.daemon = "coracle run --rm IMAGE true, on a bridge", 40, None
+        self.prepare_image()
+        self.add("coracle, bridge", self.coracle())
+        self.wishes = [Wish("coracle, bridge", "docker, no network", 0.1)]
+        if not self.needs("skopeo", "skopeo") or not self.needs("docker", "docker.io"):
+            return
+        self.start_docker()
+        if self.daemon:
+            docker = ["docker", "--host", f"unix://{self.folder}/docker/sock"]
+            archive = self.folder / "image.tar"
+            source = f"oci:{self.folder}/store:{self.reference()}"
+            subprocess.run(["skopeo", "copy", "--quiet", source, f"docker-archive:{archive}:{IMAGE}:latest"], check=True)
+            subprocess.run([*docker, "load", "--quiet", "--input", archive], check=True, stdout=subprocess.DEVNULL)
+            self.add("docker, no network", [*docker, "run", "--rm", "--network", "none", IMAGE, "true"])
+
+    def start_docker(self):
+        """Docker's daemon with everything of its own."""
+        if not DOCKERD.exists():
+            self.notes.append("not measured: docker.io and containerd could not be downloaded")
+            return
+        own = self.folder / "docker"
+        own.mkdir()
+        path = f"{TOOLS}/usr/sbin:{TOOLS}/usr/bin:{os.environ['PATH']}"
+        words = ["dockerd", "--host", f"unix://{own}/sock", "--data-root", own / "data", "--exec-root", own / "exec",
+                 "--pidfile", own / "pid", "--bridge=none", "--iptables=false", "--ip6tables=false"]
+        with open(own / "log", "w") as log:
+            self.daemon = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, "PATH": path}, executable=DOCKERD)
+        version = ["docker", "--host", f"unix://{own}/sock", "version", "--format", "{{.Server.Version}}"]
+        for _ in range(200):
+            answer = subprocess.run(version, capture_output=True, text=True)
+            if answer.returncode == 0:
+                self.notes.append(f"Docker {answer.stdout.strip()}")
+                return
+            time.sleep(0.1)
+        self.notes.append(f"not measured: dockerd did not start: {(own / 'log').read_text()[-300:]}")
+        self.close()
+
+    def close(self):
+        if self.daemon:
+            self.daemon.terminate()
+            self.daemon.wait()
+            self.daemon = None
+            subprocess.run(["umount", "--all-targets", "--recursive", "--lazy", self.folder / "docker/data"], capture_output=True)
+
+
+class Rootless(Images):
+    """The same as an ordinary user and as root."""
+
+    def prepare(self):
+        self.title, self.rounds = "rootless beside root: coracle run --rm --network none IMAGE true", 100
+        self.prepare_image()
+        self.add("coracle, root", self.coracle("--network", "none"))
+        user = ordinary_user()
+        if not user:
+            self.notes.append("not measured: no ordinary user with subordinate ids: tests/run --may-change-host makes one")
+            return
+        store = self.folder / "user-store"
+        store.mkdir()
+        shutil.chown(store, user, user)
+        command = [self.folder / "coracle", "--root", store, "run", "--rm", "--network", "none", IMAGE, "true"]
+        self.add("coracle, rootless", command, user)
+        self.wishes = [Wish("coracle, rootless", "coracle, root", 2.0)]
+
+
+def fetch_docker():
+    """The packages are only unpacked: installed, they would start the daemon."""
+    if DOCKERD.exists() or not shutil.which("apt-get"):
+        return
+    packages = TOOLS / "packages"
+    packages.mkdir(parents=True, exist_ok=True)
+    get = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "docker.io", "containerd"]
+    if subprocess.run(get, cwd=packages).returncode == 0:
+        for package in (*packages.glob("docker.io_*.deb"), *packages.glob("containerd_*.deb")):
+            subprocess.run(["dpkg", "-x", package, TOOLS], check=True)
+
+
+def ordinary_user():
+    ranges = Path("/etc/subuid")
+    names = [line.split(":")[0] for line in ranges.read_text().splitlines()] if ranges.exists() else []
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    wanted = ["coracle-test", os.environ.get("SUDO_USER", "")]
+    return next((name for name in wanted if name in names and name in known), "")
+
+
+def busybox_root(root):
+    for name in ("bin", "dev", "proc", "sys", "tmp"):
+        (root / name).mkdir(parents=True)
+    shutil.copy(shutil.which("busybox"), root / "bin/busybox")
+    (root / "bin/true").symlink_to("busybox")
+    return root
+
+
+def configure(path):
+    """Our command, without a terminal; and all devices, since some machines do not let crun load its filter of them."""
+    config = json.loads(path.read_text())
+    config["process"].update(args=["true"], terminal=False)
+    config["linux"]["resources"] = {"devices": [{"allow": True, "access": "rwm"}]}
+    path.write_text(json.dumps(config))
+
+
+def size(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+# Of these floor.c and step04 make equally many.
+CALLS = ["clone3", "fsconfig", "fsmount", "fsopen", "mkdirat", "mount", "mount_setattr", "move_mount", "open_tree",
+         "openat2", "pivot_root", "recvfrom", "sendto", "symlinkat", "umount2"]
+
+
+def drift(floor, ours):
+    """Says where floor.c no longer does what step04 does."""
+    if not shutil.which("strace"):
+        return ["strace is missing: whether floor.c makes step04's calls was not looked at"]
+    one, other = calls(floor), calls(ours)
+    differences = [f"{name} {one.get(name, 0)} against {other.get(name, 0)}" for name in CALLS if one.get(name) != other.get(name)]
+    return [f"floor.c has drifted from step04: {', '.join(differences)}"] if differences else []
+
+
+def calls(command):
+    trace = ["strace", "--follow-forks", "--summary-only", "--output", "/dev/stderr", *command]
+    lines = subprocess.run(trace, capture_output=True, text=True).stderr.splitlines()
+    words = [line.split() for line in lines if line and line.strip()[0].isdigit()]
+    return {line[-1]: int(line[3]) for line in words}
