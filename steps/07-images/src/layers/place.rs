@@ -117,7 +117,8 @@ impl Placer {
                 };
                 if !self.replacing(&parent, name, make)? {
                     self.left_out.device(paths::shown(&entry.path));
-                    return Ok(());
+                    // Nor is what lower layers have there.
+                    return self.white_out(&entry.path);
                 }
                 (made(&parent, name)?, kind)
             }

@@ -27,6 +27,7 @@ fn l11_device_nodes_are_left_out_with_one_word_where_nobody_may_make_them() {
     if Role::here() == Role::Root {
         return once_more(&["--user", "--map-root-user"]);
     }
+    bench.layer(Archive::new().file("dev/disk", "of a lower layer").end());
     let archive = Archive::new()
         .head(&Head::new(b'3', "dev/null").device(1, 3), b"")
         .head(&Head::new(b'4', "dev/disk").device(8, 17), b"")
