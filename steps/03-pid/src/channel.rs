@@ -59,8 +59,7 @@ impl Channel {
 
     /// Whether the other side is gone, and everything that it said has been heard.
     pub(crate) fn has_ended(&self) -> bool {
-        let only_look = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
-        recv(self.0.as_raw_fd(), &mut [0], only_look) == Ok(0)
+        self.look() == Ok(0)
     }
 
     /// Waits for a word or for a signal, whichever comes first.
@@ -74,14 +73,21 @@ impl Channel {
                 Err(Errno::EINTR) => continue,
                 other => other.context("cannot wait for the container")?,
             };
-            let [word, signal] = ready.map(|fd| fd.any() == Some(true));
-            if word {
+            let has_signal = ready[1].any() == Some(true);
+            // The signal is there, so that whatever is not here by now came after it. A signal to
+            // a command that already runs must not be taken for one to its creation.
+            if self.look() != Err(Errno::EAGAIN) {
                 return Ok(self.hear_word()?.map_or(Heard::End, Heard::Word));
             }
-            if signal && let Some(signal) = signals.end_of_host()? {
+            if has_signal && let Some(signal) = signals.end_of_host()? {
                 return Ok(Heard::Signal(signal));
             }
         }
+    }
+
+    /// Looks without waiting: the length of the next word, 0 at end of file, or EAGAIN.
+    fn look(&self) -> Result<usize, Errno> {
+        recv(self.0.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT)
     }
 }
 

@@ -30,7 +30,7 @@ fn open_in(pid: Pid) -> Vec<String> {
 
 #[test]
 fn the_command_has_no_descriptor_of_the_host() {
-    let mut host = Host::start(&mut with_a_folder_open(&["sh", "-c", "echo runs; exec sleep 1000"]));
+    let mut host = Host::start(&mut with_a_folder_open(&["sh", "-c", "echo runs; read line"]));
     host.says("runs");
     assert!(open_in(host.pid()).contains(&"9".to_owned()), "the host itself has it");
     assert_eq!(open_in(host.container()), ["0", "1", "2"]);
@@ -38,8 +38,7 @@ fn the_command_has_no_descriptor_of_the_host() {
 
 /// A container whose process 1 is init, from a host that has number 9 open.
 fn with_init() -> Host {
-    let mut host =
-        Host::start(&mut with_a_folder_open(&["--init", "sh", "-c", "echo runs; exec sleep 1000"]));
+    let mut host = Host::start(&mut with_a_folder_open(&["--init", "sh", "-c", "echo runs; read line"]));
     host.says("runs");
     host
 }

@@ -38,7 +38,7 @@ fn an_error_just_before_the_command_is_told_by_the_host() {
 
 #[test]
 fn an_error_between_the_gates_is_told() {
-    insta::assert_snapshot!(told(&mut walls(&["ready:error", "--", "echo", "hello"])), @"
+    insta::assert_snapshot!(told(&mut walls(&["ready:error", "--", "sleep", "1000"])), @"
     step03-walls: the wall fell over (ready)
     => 125
     ");
