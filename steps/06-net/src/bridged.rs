@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::unistd::Pid;
 use step01_unshare::message;
 use step04_mount::Volume;
@@ -37,6 +37,9 @@ pub(crate) struct Bridged {
 impl Bridged {
     /// Takes an address. The bridge is there from now on.
     pub(crate) fn new(nft: &Path, published: Vec<Published>) -> Result<Self> {
+        if let Some(published) = published.iter().find(|published| published.host.is_ipv6()) {
+            bail!("cannot publish {}: behind the bridge only IPv4 is spoken", published.host);
+        }
         // It starts while we look for an address.
         let firewall = Some(Firewall::start(&mut Command::new(nft))?);
         let addresses = Addresses::lock()?;

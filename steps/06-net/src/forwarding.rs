@@ -12,34 +12,41 @@ const CONF: &str = "/proc/sys/net/ipv4/conf";
 const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 
 // ANCHOR: forwarding
+/// To the kernel every number but 0 means "on". Everybody else writes 1: if that is there later,
+/// somebody has come to need it too, and it is not ours to switch off any more.
+const ON_FOR_US: &str = "2";
+
 /// How forwarding was before us, as one line of text, which is kept where the kernel keeps it
 /// for us: in the alias of the bridge.
 pub(crate) fn remember() -> Result<String> {
-    let before = fs::read_to_string(FORWARD).with_context(|| format!("cannot read {FORWARD}"))?;
-    if before.trim() != "0" {
+    if is_on(FORWARD) {
         return Ok("forwarding was on".to_owned());
     }
     let redirects = fs::read_to_string(redirects()).unwrap_or_default();
-    // Single links may forward although the host as a whole does not.
-    let single = links().into_iter().filter(|link| fs::read_to_string(switch(link)).is_ok_and(is_on));
-    // An alias has room for 255 bytes.
-    let single = single.take(10).collect::<Vec<_>>().join(",");
+    // Single links may forward although the host as a whole does not. An alias has room for 255
+    // bytes.
+    let single = links().into_iter().filter(|link| is_on(&switch(link))).take(10);
+    let single = single.collect::<Vec<_>>().join(",");
     Ok(format!("forwarding was off, accept_redirects {}, but for: {single}", redirects.trim()))
 }
 
 /// Switches it on, if it is not.
 pub(crate) fn switch_on() -> Result<()> {
-    if fs::read_to_string(FORWARD).is_ok_and(is_on) {
+    if is_on(FORWARD) {
         return Ok(());
     }
-    fs::write(FORWARD, "1").with_context(|| format!("cannot write 1 to {FORWARD}"))
+    fs::write(FORWARD, ON_FOR_US).with_context(|| format!("cannot write {ON_FOR_US} to {FORWARD}"))
 }
 
-/// Puts back what [`remember`] has found.
+/// Puts back what [`remember`] has found, unless somebody else has changed it meanwhile.
 pub(crate) fn put_back(remembered: &str) -> Result<()> {
     let Some(words) = remembered.strip_prefix("forwarding was off, accept_redirects ") else {
         return Ok(());
     };
+    let now = fs::read_to_string(FORWARD).with_context(|| format!("cannot read {FORWARD}"))?;
+    if now.trim() != ON_FOR_US {
+        return Ok(());
+    }
     let (words, _) = words.split_once(';').unwrap_or((words, ""));
     let (accept, single) = words.split_once(", but for: ").unwrap_or((words, ""));
     fs::write(FORWARD, "0").with_context(|| format!("cannot write 0 to {FORWARD}"))?;
@@ -53,8 +60,8 @@ pub(crate) fn put_back(remembered: &str) -> Result<()> {
 }
 // ANCHOR_END: forwarding
 
-fn is_on(text: String) -> bool {
-    text.trim() == "1"
+fn is_on(file: &str) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.trim() != "0")
 }
 
 fn redirects() -> String {

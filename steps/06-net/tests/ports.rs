@@ -105,6 +105,14 @@ fn port_that_is_in_use_is_an_error_and_nothing_is_left() {
 }
 
 #[test]
+fn ipv6_is_refused_behind_the_bridge() {
+    let Some(lab) = Lab::of_root() else { return };
+    let output = lab.run("-p [::1]:8080:80", "true");
+    assert_eq!(output.status.code(), Some(125));
+    insta::assert_snapshot!(said(&output), @"step06: cannot publish [::1]:8080: behind the bridge only IPv4 is spoken");
+}
+
+#[test]
 fn port_that_was_free_is_told() {
     let Some(lab) = Lab::of_root() else { return };
     let mut server = lab.start("-p 127.0.0.1::80", SERVE);

@@ -42,6 +42,21 @@ fn nothing_is_left_after_a_run() {
     }
 }
 
+/// Docker, for one, writes 1 unless it reads 1 when it starts.
+#[test]
+fn forwarding_that_somebody_else_needs_meanwhile_stays_on() {
+    let Some(lab) = Lab::of_root() else { return };
+    let file = "/proc/sys/net/ipv4/ip_forward";
+    std::fs::write(file, "0").unwrap();
+    let started = lab.start("", "sleep 60");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "2\n");
+    std::fs::write(file, "1").unwrap();
+    kill(started.container, Signal::SIGKILL).unwrap();
+    wait_until("the bridge goes", LIMIT, || !bridge_is_there());
+    drop(started);
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "1\n");
+}
+
 #[test]
 fn nothing_is_left_after_a_failure() {
     let Some(lab) = Lab::of_root() else { return };
