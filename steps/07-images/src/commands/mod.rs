@@ -131,11 +131,11 @@ fn answer(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
             error.print()?;
             return Ok(0);
         }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             command.print_help()?;
             return Ok(0);
         }
-        ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument | ErrorKind::MissingSubcommand => 1,
+        ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument => 1,
         _ => 125,
     };
     // clap says more, in several paragraphs: the first one is what is wrong.

@@ -40,7 +40,8 @@ impl Ps {
     }
 
     fn row(&self, record: &Record) -> Vec<String> {
-        let mut command: String = record.command.join(" ");
+        let quoted = |word: &String| if word.contains(' ') { format!("'{word}'") } else { word.clone() };
+        let mut command = record.command.iter().map(quoted).collect::<Vec<_>>().join(" ");
         if !self.no_trunc && command.chars().count() > 20 {
             command = command.chars().take(19).chain(['…']).collect();
         }

@@ -16,7 +16,7 @@ use super::pull::{PullArgs, get};
 use super::{Place, with_code};
 use crate::container::{Asked, Terminal, console};
 use crate::manifest::Image;
-use crate::records::{Held, Record, State, check_name, new_id, new_name, now};
+use crate::records::{Held, Record, State, Status, check_name, new_id, new_name, now};
 use crate::{container, store};
 
 /// The options and words of `run`.
@@ -132,12 +132,15 @@ fn prepare(place: &Place, args: RunArgs) -> Result<(Held, Asked)> {
     let id = new_id()?;
     let directory = store.root().join("containers").join(&id);
     let asked = Asked::new(id, directory, image, args)?;
-    if let Some(file) = &asked.run.cidfile {
-        write_cidfile(file, &asked.id)?;
-    }
     let held = containers.create(record(&asked))?;
-    container::prepare_overlay(&held.directory, &layers(&store, &asked.image))?;
-    Ok((held, asked))
+    let rest = || {
+        asked.run.cidfile.as_ref().map_or(Ok(()), |file| write_cidfile(file, &asked.id))?;
+        container::prepare_overlay(&held.directory, &layers(&store, &asked.image))
+    };
+    match rest() {
+        Ok(()) => Ok((held, asked)),
+        Err(error) => held.remove().and(Err(error)),
+    }
 }
 
 /// Everything with a process, from its birth to its end.
@@ -158,7 +161,12 @@ fn launch(held: &mut Held, asked: &Asked, walls: impl Fn(&Asked) -> Result<Conta
     if let Some(terminal) = &mut terminal {
         terminal.begin()?;
     }
-    let mut running = created.start()?;
+    let started = created.start();
+    if started.is_err() {
+        // It has not run after all.
+        held.record.state.status = Status::Created;
+    }
+    let mut running = started?;
     let served = terminal.as_mut().map(|terminal: &mut Terminal| terminal as &mut dyn Serve);
     running.wait_and_serve(served)
 }

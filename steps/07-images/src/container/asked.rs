@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -45,11 +46,15 @@ impl Asked {
     /// Puts the words of `run` and the image's settings together.
     ///
     /// # Errors
-    /// There is no command, or the directory asked for is no absolute path.
+    /// There is no command or none that the kernel could be told, or the directory asked for is
+    /// no absolute path.
     pub fn new(id: String, directory: PathBuf, image: Image, run: RunArgs) -> Result<Self> {
         let command = command(&image, &run);
         if command.is_empty() {
             bail!("no command specified");
+        }
+        if command.iter().any(|word| word.as_bytes().contains(&0)) {
+            bail!("invalid command: it has a NUL byte in it");
         }
         if let Some(path) = run.workdir.as_ref().filter(|path| !path.is_absolute()) {
             bail!("the working directory '{}' is invalid, it needs to be an absolute path", path.display());

@@ -11,6 +11,7 @@ use step03_pid::Isolation;
 use step04_mount::Contained;
 
 use super::users::{self, Ids};
+use crate::text::printable;
 
 // ANCHOR: no_input
 /// Without `-i` the command reads end of file, and nothing that is meant for others.
@@ -48,7 +49,8 @@ impl Isolation for WorkDirectory {
                 _ => bail!("it leads outside"),
             }
         };
-        enter().with_context(|| format!("cannot change to the working directory {}", self.0.display()))
+        let path = printable(&self.0.to_string_lossy());
+        enter().with_context(|| format!("cannot change to the working directory {path}"))
     }
 }
 

@@ -106,6 +106,10 @@ fn lines(root: &Contained, path: &str) -> Vec<Vec<String>> {
     {
         let _ = file.take(LARGEST).read_to_end(&mut bytes);
     }
+    if bytes.len() as u64 == LARGEST {
+        // The last line may be cut, and so may a number in it.
+        bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0));
+    }
     let text = String::from_utf8_lossy(&bytes);
     text.lines().map(|line| line.split(':').map(str::to_owned).collect()).collect()
 }

@@ -1,0 +1,72 @@
+//! A container that runs while the test looks at it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{ChildStdout, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getpid};
+use support::{Background, children, is_alive, namespaces};
+
+use super::Ran;
+
+pub struct Started {
+    /// `coracle` itself.
+    pub host: Background,
+    /// The container's first process, by the host's number.
+    pub container: Pid,
+    output: BufReader<ChildStdout>,
+}
+
+impl Started {
+    /// Starts it and waits until it has said "started".
+    #[track_caller]
+    pub fn of(run: &mut Command) -> Self {
+        let mut host = Background::spawn(run.stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap();
+        let mut output = BufReader::new(host.child().stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        if line.trim_end() != "started" {
+            let mut error = String::new();
+            host.child().stderr.take().unwrap().read_to_string(&mut error).unwrap();
+            panic!("it did not start: {line}{error}");
+        }
+        // A helper that connects it shares our names.
+        let name = |pid| namespaces(pid).ok().and_then(|all| all.get("uts").copied());
+        let container = children(host.pid()).into_iter().find(|child| name(*child) != name(getpid()));
+        Self { container: container.expect("the container is no child of coracle's"), host, output }
+    }
+
+    /// The next line that it prints.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Types a line into its standard input, if that is a pipe.
+    pub fn types(&mut self, line: &str) {
+        writeln!(self.host.child().stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Sends a signal to `coracle`.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.host.pid(), signal).unwrap();
+    }
+
+    /// Waits for the end of `coracle`.
+    pub fn end(&mut self) -> Ran {
+        let mut ran: Ran = std::process::Output {
+            status: self.host.child().wait().unwrap(),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        }
+        .into();
+        self.output.read_to_string(&mut ran.out).unwrap();
+        self.host.child().stderr.take().unwrap().read_to_string(&mut ran.err).unwrap();
+        ran
+    }
+
+    pub fn lives(&self) -> bool {
+        is_alive(self.container)
+    }
+}

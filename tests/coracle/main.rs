@@ -1,0 +1,23 @@
+//! `coracle` from end to end, as users start it, judged from outside: real images of a real registry, run as root, as
+//! an ordinary user and as root of a user namespace with one id.
+
+mod kit;
+
+// From an image to its end.
+mod exit_codes;
+mod life;
+mod names;
+mod pull;
+mod references;
+mod settings;
+mod usage;
+mod users;
+// What is connected with the container.
+mod files;
+mod input;
+mod signals;
+mod terminal;
+// What keeps it apart.
+mod hostile_paths;
+mod hostile_settings;
+mod isolation;

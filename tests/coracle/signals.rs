@@ -1,0 +1,105 @@
+//! Signals, and process 1.
+
+use nix::sys::signal::Signal;
+use support::{children, descendants, is_alive, wait_until};
+
+use crate::kit::{Boat, LIMIT, Screen};
+
+#[test]
+fn signals_to_coracle_reach_the_command() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    for (signal, name) in [
+        (Signal::SIGTERM, "TERM"),
+        (Signal::SIGINT, "INT"),
+        (Signal::SIGHUP, "HUP"),
+        (Signal::SIGQUIT, "QUIT"),
+        (Signal::SIGUSR1, "USR1"),
+        (Signal::SIGUSR2, "USR2"),
+    ] {
+        for init in ["", "--init"] {
+            let script =
+                format!("trap 'echo got {name}; exit 42' {name}; echo ready; while :; do sleep 0.05; done");
+            let mut runs = boat.start(&format!("--rm {init}"), &script);
+            assert_eq!(runs.line(), "ready");
+            runs.signal(signal);
+            assert_eq!((runs.line(), runs.end().code), (format!("got {name}"), 42), "{init}");
+        }
+    }
+    boat.assert_no_container();
+}
+
+#[test]
+fn first_process_is_safe_from_signals_that_it_does_not_expect() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    let mut runs = boat.start("--rm", "sleep 1000; exit 7");
+    runs.signal(Signal::SIGTERM);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(runs.lives());
+    runs.signal(Signal::SIGKILL);
+    runs.end();
+
+    // Behind an init the same command is no longer the first.
+    let mut runs = boat.start("--rm --init", "sleep 1000; exit 7");
+    runs.signal(Signal::SIGTERM);
+    assert_eq!(runs.end().code, 128 + 15);
+}
+
+#[test]
+fn container_dies_with_coracle() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    let other = if support::Role::here() == support::Role::RootInUserNamespace { "root" } else { "ada" };
+    // A change of ids disarms what the kernel would kill it by.
+    for options in ["", "--init", "-t", "--user"] {
+        let options = options.replace("--user", &format!("--user {other}"));
+        let mut runs = boat.start(&format!("--rm {options}"), "sleep 1000");
+        let all = descendants(runs.host.pid());
+        runs.signal(Signal::SIGKILL);
+        runs.end();
+        wait_until("the container has gone too", LIMIT, || !all.iter().any(|pid| is_alive(*pid)));
+    }
+    boat.assert_no_container();
+}
+
+#[test]
+fn init_reaps_orphans_and_the_command_is_its_child() {
+    let Some(boat) = Boat::new() else { return };
+    // Two orphans that end at once, and one that stays.
+    let mut runs =
+        boat.start("--rm --init", "(sleep 0 &) ; (sleep 0 &); (sleep 1000 &) ; echo $$; sleep 1000");
+    assert_eq!(runs.line(), "2");
+    wait_until("only what lives is left", LIMIT, || {
+        let all = children(runs.container);
+        all.len() == 2 && all.iter().all(|pid| is_alive(*pid))
+    });
+    // The init shows nothing of the host's program.
+    let read = |name: &str| std::fs::read(format!("/proc/{}/{name}", runs.container));
+    assert_eq!(
+        read("cmdline").unwrap_or_default(),
+        std::fs::read(format!("/proc/{}/cmdline", runs.host.pid())).unwrap()
+    );
+    runs.signal(Signal::SIGKILL);
+    runs.end();
+
+    let mut runs = boat.start("--rm", "echo $$; (sleep 0 &); sleep 1000");
+    assert_eq!(runs.line(), "1");
+    runs.signal(Signal::SIGKILL);
+    runs.end();
+}
+
+#[test]
+fn control_c_without_a_terminal_of_its_own_arrives_once() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    let script = "trap 'echo caught' INT; echo there; sleep 0.5; sleep 0.5; exit 4";
+    let Some(mut screen) = Screen::of(&boat.run_command("--rm", &["sh", "-c", script]), (24, 80)) else {
+        return;
+    };
+    screen.shows("there");
+    screen.types("\x03");
+    screen.shows("caught");
+    assert_eq!(screen.end(), 4);
+    assert_eq!(screen.shown.matches("caught").count(), 1, "{:?}", screen.shown);
+}

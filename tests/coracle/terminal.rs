@@ -1,0 +1,214 @@
+//! A terminal of the container's own, with a person at the other end.
+
+use std::os::unix::fs::MetadataExt;
+
+use nix::sys::signal::{Signal, kill};
+use support::children;
+
+use crate::kit::{Boat, Screen};
+
+/// The usual boat, its image pulled, and a person who runs `coracle run OPTIONS IMAGE sh -c LINE` in a window of 33
+/// rows and 77 columns.
+fn at(options: &str, line: &str) -> Option<(Boat, Screen)> {
+    let boat = Boat::new()?;
+    boat.sh("", "true").ok();
+    let screen = Screen::of(&boat.run_command(options, &["sh", "-c", line]), (33, 77))?;
+    Some((boat, screen))
+}
+
+#[test]
+fn person_types_and_reads_in_a_shell() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    let Some(mut screen) = Screen::of(&boat.run_command("--rm -it", &["sh"]), (24, 80)) else { return };
+    screen.shows("# ");
+    assert!(screen.is_raw());
+    screen.types("tty; echo $((6 * 7))\r");
+    screen.shows("/dev/pts/0\r\n");
+    screen.shows("42\r\n");
+    screen.types("echo $TERM > /dev/tty; exit 5\r");
+    screen.shows("xterm\r\n");
+    assert_eq!(screen.end(), 5);
+    screen.assert_restored();
+    boat.assert_no_container();
+}
+
+#[test]
+fn terminal_is_the_containers_own() {
+    let Some((_boat, mut screen)) = at("--rm -it", "ls /dev/pts; echo there; read line") else { return };
+    screen.shows("0     ptmx");
+    screen.shows("there");
+    let container = *children(screen.coracle.pid()).first().unwrap();
+    let device = |path: &str| std::fs::metadata(path).unwrap();
+    for descriptor in 0..=2 {
+        // Another device of another devpts than the one that the person sits at.
+        let inside = device(&format!("/proc/{container}/fd/{descriptor}"));
+        let outside = device(&format!("/proc/{}/fd/0", screen.coracle.pid()));
+        assert_ne!((inside.dev(), inside.ino()), (outside.dev(), outside.ino()));
+    }
+    assert_eq!(crate::kit::names(format!("/proc/{container}/fd").as_ref()), ["0", "1", "2"]);
+    // It leads a session of its own: nothing typed there is a signal here.
+    let session = |pid: nix::unistd::Pid| nix::unistd::getsid(Some(pid)).unwrap();
+    assert_eq!(session(container), container);
+    assert_ne!(session(screen.coracle.pid()), container);
+    screen.types("\r");
+    assert_eq!(screen.end(), 0);
+}
+
+#[test]
+fn window_has_the_same_size_and_follows() {
+    let Some((_boat, mut screen)) =
+        at("--rm -it", "trap 'stty size' WINCH; stty size; while :; do read line && exit 0; done")
+    else {
+        return;
+    };
+    screen.shows("33 77\r\n");
+    screen.resize(20, 100);
+    screen.shows("20 100\r\n");
+    screen.types("\r");
+    assert_eq!(screen.end(), 0);
+}
+
+#[test]
+fn i11_window_without_a_size_is_none_of_ours() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    for size in [(0, 0), (1, 1), (u16::MAX, u16::MAX)] {
+        let Some(mut screen) = Screen::of(&boat.run_command("--rm -it", &["tty"]), size) else { return };
+        screen.shows("/dev/pts/0\r\n");
+        assert_eq!(screen.end(), 0, "{:?}", screen.shown);
+        screen.assert_restored();
+    }
+}
+
+#[test]
+fn i11_window_may_change_all_the_time() {
+    let Some((_boat, mut screen)) = at("--rm -it", "echo there; read line; stty size") else { return };
+    screen.shows("there");
+    for rows in 1..100 {
+        screen.resize(rows, 200 - rows);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    screen.types("\r");
+    screen.shows("99 101");
+    assert_eq!(screen.end(), 0);
+}
+
+#[test]
+fn control_c_is_a_key_of_the_container() {
+    let script = "trap 'echo caught' INT; echo there; sleep 1000; read line; exit 9";
+    let Some((_boat, mut screen)) = at("--rm -it", script) else { return };
+    screen.shows("there");
+    // It ends the program in front, and the shell runs its trap: once.
+    wait_for_sleep(&screen);
+    screen.types("\x03");
+    screen.shows("caught");
+    screen.types("\r");
+    assert_eq!(screen.end(), 9);
+    assert_eq!(screen.shown.matches("caught").count(), 1, "{:?}", screen.shown);
+    screen.assert_restored();
+}
+
+#[test]
+fn control_d_ends_the_input() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    let Some(mut screen) = Screen::of(&boat.run_command("--rm -it", &["cat"]), (24, 80)) else { return };
+    screen.types("line\r");
+    // Once by the terminal, once by cat.
+    screen.shows("line\r\nline\r\n");
+    screen.types("\x04");
+    assert_eq!(screen.end(), 0);
+}
+
+#[test]
+fn settings_are_restored_however_it_ends() {
+    let ends: [(&str, &dyn Fn(&Screen), i32); 4] = [
+        (
+            "trap 'exit 4' HUP; echo there; read line",
+            &|screen| kill(screen.coracle.pid(), Signal::SIGHUP).unwrap(),
+            4,
+        ),
+        (
+            "trap 'exit 3' TERM; echo there; read line",
+            &|screen| kill(screen.coracle.pid(), Signal::SIGTERM).unwrap(),
+            3,
+        ),
+        ("echo there; read line", &|screen| kill(inside(screen), Signal::SIGKILL).unwrap(), 137),
+        ("echo there; kill -9 $$; exec /not/there", &|_| {}, 127),
+    ];
+    for (script, act, code) in ends {
+        let Some((_boat, mut screen)) = at("--rm -it", script) else { return };
+        screen.shows("there");
+        act(&screen);
+        assert_eq!(screen.end(), code, "{script}: {:?}", screen.shown);
+        screen.assert_restored();
+    }
+}
+
+#[test]
+fn command_that_cannot_run_leaves_the_settings() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    for (inside, code) in [("/not/there", 127), ("/etc", 126)] {
+        let Some(mut screen) = Screen::of(&boat.run_command("--rm -it", &[inside]), (24, 80)) else { return };
+        screen.shows(&format!("cannot run {inside}"));
+        assert_eq!(screen.end(), code);
+        screen.assert_restored();
+        // The message begins at the left.
+        assert!(screen.shown.starts_with("coracle: cannot run"), "{:?}", screen.shown);
+    }
+    boat.assert_no_container();
+}
+
+#[test]
+fn everything_that_was_printed_is_shown() {
+    let Some((_boat, mut screen)) = at("--rm -it", "seq 1 20000; printf last") else { return };
+    screen.shows("20000\r\nlast");
+    assert_eq!(screen.end(), 0);
+    let lines: Vec<_> = screen.shown.lines().collect();
+    assert_eq!((lines.len(), lines[0], lines[19_999]), (20_001, "1", "20000"));
+}
+
+#[test]
+fn t_alone_needs_no_terminal_outside() {
+    let Some(boat) = Boat::new() else { return };
+    let ran = boat.sh("-t", "tty; echo err >&2");
+    assert_eq!((ran.code, &*ran.out), (0, "/dev/pts/0\r\nerr\r\n"), "{ran:?}");
+    boat.assert_no_container();
+}
+
+#[test]
+fn i8_it_without_a_terminal_is_refused() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("-it", "true").failed(1, "the input device is not a TTY");
+    boat.assert_no_container();
+}
+
+#[test]
+fn init_and_a_user_have_the_terminal_too() {
+    let user = if support::Role::here() == support::Role::RootInUserNamespace { "root" } else { "ada" };
+    let Some((_boat, mut screen)) =
+        at(&format!("--rm -it --init -u {user}"), "tty; id -un; echo x >/dev/tty; read a; echo $a")
+    else {
+        return;
+    };
+    screen.shows("/dev/pts/0\r\n");
+    screen.shows(&format!("{user}\r\nx\r\n"));
+    screen.types("typed\r");
+    screen.shows("typed\r\ntyped\r\n");
+    assert_eq!(screen.end(), 0);
+}
+
+/// The container's first process.
+fn inside(screen: &Screen) -> nix::unistd::Pid {
+    *children(screen.coracle.pid()).first().unwrap()
+}
+
+fn wait_for_sleep(screen: &Screen) {
+    support::wait_until("sleep runs", crate::kit::LIMIT, || {
+        support::descendants(screen.coracle.pid()).iter().any(|pid| {
+            std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().starts_with(b"sleep\0")
+        })
+    });
+}
