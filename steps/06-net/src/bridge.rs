@@ -73,7 +73,7 @@ pub(crate) fn remove(_lock: &Addresses) -> Result<()> {
 fn delete_without_waiting(netlink: &Netlink) -> Result<()> {
     let mut ip = Command::new("ip");
     ip.args(["link", "delete", BRIDGE]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if ip.spawn().is_ok() {
+    if let Ok(mut child) = ip.spawn() {
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(100) {
             if !is_there()? {
@@ -81,6 +81,8 @@ fn delete_without_waiting(netlink: &Netlink) -> Result<()> {
             }
             sleep(Duration::from_micros(300));
         }
+        // Left alone any longer it might remove the bridge of the next one who makes one.
+        let _ = child.wait();
     }
     netlink.delete_link(BRIDGE)
 }

@@ -15,7 +15,7 @@ use crate::firewall::{Firewall, Rules};
 use crate::folder::Folder;
 use crate::link::Veth;
 use crate::netlink::Netlink;
-use crate::resolv::{self, Resolver};
+use crate::resolv::{self, Files, Resolver};
 use crate::{Published, others, say};
 
 /// The container's end of the cable.
@@ -51,7 +51,8 @@ impl Bridged {
                 Ok(Self { address, subnet, resolver, published, lease: Some(lease), firewall })
             }
             Err(error) => {
-                tidy(addresses)?;
+                // What went wrong first is what the reader should know.
+                let _ = tidy(addresses);
                 Err(error)
             }
         }
@@ -137,6 +138,6 @@ impl Bridged {
     /// The files of /etc, which go with the address.
     pub(crate) fn write_files(&self, name: &str) -> Result<Vec<Volume>> {
         let folder = self.lease.as_ref().context("the address has been given back")?;
-        resolv::write(&folder.path, &self.resolver.text, name, Some(self.address))
+        Files::new(name, self.resolver.text.clone()).with_address(self.address).write(&folder.path)
     }
 }

@@ -122,7 +122,7 @@ impl Rules<'_> {
                 # From outside nothing else comes in, although the host forwards.
                 chain forward {{
                     type filter hook forward priority filter;
-                    ip daddr {address} iifname != "{BRIDGE}" ct state new ct status ! dnat drop;
+                    ip daddr {address} iifname != "{BRIDGE}" ct state new ct status & dnat == 0 drop;
                 }};
                 # Out there nobody knows our addresses: they see the host's. The same for who
                 # would otherwise be answered past the host: its loopback, and neighbours.

@@ -6,8 +6,8 @@
 //!
 //! In reading order: the wall ([`Net`]) and its options ([`NetArgs`]); how the kernel is spoken
 //! with (`netlink`, `link`); what is on the host (`bridged`, `bridge`, `addresses`,
-//! `forwarding`, `firewall`, `others`, `ports`); the files that say who is who (`resolv`); the ordinary user's way
-//! (`pasta`); and at last how everything is bound to our life (`helper`, `folder`).
+//! `forwarding`, `firewall`, `others`, `ports`); the ordinary user's way (`pasta`); the files
+//! that say who is who (`resolv`); and how all of it is bound to our life (`helper`, `folder`).
 
 use std::io::Write;
 

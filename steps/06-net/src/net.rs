@@ -1,5 +1,6 @@
 //! The wall of this step.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -12,7 +13,8 @@ use crate::bridged::Bridged;
 use crate::folder::Folder;
 use crate::netlink::Netlink;
 use crate::pasta::{self, Pasta};
-use crate::{Publish, Published, bridged, folder, ports, resolv, say};
+use crate::resolv::{self, Files};
+use crate::{Publish, Published, bridged, folder, ports, say};
 
 // ANCHOR: net
 /// A network of the container's own (`man 7 network_namespaces`).
@@ -69,7 +71,7 @@ impl Net {
     /// # Errors
     /// The files for /etc cannot be written.
     pub fn host(name: &str) -> Result<Self> {
-        Self::without_address(name, &resolv::same_as_host(), |_| Way::Host)
+        Self::without_address(&resolv::same_as_host(name), |_| Way::Host)
     }
 
     /// Nothing but a loopback.
@@ -77,7 +79,8 @@ impl Net {
     /// # Errors
     /// The files for /etc cannot be written.
     pub fn loopback(name: &str) -> Result<Self> {
-        Self::without_address(name, "", |_| Way::Loopback)
+        let files = Files::new(name, String::new()).with_address(Ipv4Addr::LOCALHOST);
+        Self::without_address(&files, |_| Way::Loopback)
     }
 
     /// A cable into the bridge of this host, which is made if it is not there. `nft` is where
@@ -100,16 +103,16 @@ impl Net {
         // They are free, and now pasta shall have them. The container's side would otherwise
         // hold copies until it runs its command.
         published.iter_mut().for_each(Published::release);
-        Self::without_address(name, &resolv::at(pasta::RESOLVER), |folder| {
+        let files = Files::new(name, resolv::at(pasta::RESOLVER)).with_address(Ipv4Addr::LOCALHOST);
+        Self::without_address(&files, |folder| {
             let log = folder.join("pasta.log");
             Way::Pasta(Connected { program: pasta, log, published, is_asked_for, pasta: None })
         })
     }
 
-    fn without_address(name: &str, resolv_conf: &str, way: impl FnOnce(&Path) -> Way) -> Result<Self> {
+    fn without_address(files: &Files, way: impl FnOnce(&Path) -> Way) -> Result<Self> {
         let folder = folder::of_this_process()?;
-        let files = resolv::write(&folder.path, resolv_conf, name, None)?;
-        Ok(Self { way: way(&folder.path), files, _folder: Some(folder) })
+        Ok(Self { way: way(&folder.path), files: files.write(&folder.path)?, _folder: Some(folder) })
     }
 
     /// The files that say who is who, to be mounted over those of the root file system. They go

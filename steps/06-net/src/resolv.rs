@@ -54,12 +54,14 @@ fn choose(host: &str, systemd: &str, gateway: Ipv4Addr) -> Resolver {
 /// For a container that a program like pasta connects: it asks this address, and pasta the
 /// host's servers, also those on its loopback.
 pub(crate) fn at(server: Ipv4Addr) -> String {
-    with_servers(&same_as_host(), &[server])
+    with_servers(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default(), &[server])
 }
 
-/// For a container in the host's network.
-pub(crate) fn same_as_host() -> String {
-    fs::read_to_string("/etc/resolv.conf").unwrap_or_default()
+/// For a container in the host's network: all as the host has it, but for the name.
+pub(crate) fn same_as_host(name: &str) -> Files {
+    let mut files = Files::new(name, fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+    files.hosts = fs::read_to_string("/etc/hosts").unwrap_or(files.hosts);
+    files
 }
 
 fn servers(text: &str) -> Vec<IpAddr> {
@@ -87,28 +89,44 @@ fn with_servers(text: &str, servers: &[Ipv4Addr]) -> String {
 }
 
 // ANCHOR: files
-/// Writes the three files into a folder of the host, from which they are mounted over those of
-/// the root file system.
-pub(crate) fn write(
-    folder: &Path,
-    resolv_conf: &str,
-    name: &str,
-    address: Option<Ipv4Addr>,
-) -> Result<Vec<Volume>> {
-    let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
-    if !name.is_empty() {
-        let address = address.unwrap_or(Ipv4Addr::LOCALHOST);
-        hosts += &format!("{address}\t{name}\n");
+/// What the three files say.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// `man 5 resolv.conf`
+    pub(crate) resolv_conf: String,
+    /// `man 5 hosts`
+    pub(crate) hosts: String,
+    /// `man 5 hostname`
+    pub(crate) hostname: String,
+}
+
+impl Files {
+    /// For a container called `name`.
+    pub(crate) fn new(name: &str, resolv_conf: String) -> Self {
+        let hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
+        Self { resolv_conf, hosts, hostname: format!("{name}\n") }
     }
-    let files = [("resolv.conf", resolv_conf), ("hosts", &hosts), ("hostname", &format!("{name}\n"))];
-    files
-        .into_iter()
-        .map(|(file, text)| {
-            let path = folder.join(file);
-            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-            Ok(Volume { source: path, target: Path::new("/etc").join(file), read_only: false })
-        })
-        .collect()
+
+    /// The name's own address.
+    pub(crate) fn with_address(mut self, address: Ipv4Addr) -> Self {
+        self.hosts += &format!("{address}\t{}", self.hostname);
+        self
+    }
+
+    /// Writes them into a folder of the host, from which they are mounted over those of the
+    /// root file system.
+    pub(crate) fn write(&self, folder: &Path) -> Result<Vec<Volume>> {
+        let files =
+            [("resolv.conf", &self.resolv_conf), ("hosts", &self.hosts), ("hostname", &self.hostname)];
+        files
+            .into_iter()
+            .map(|(file, text)| {
+                let source = folder.join(file);
+                fs::write(&source, text).with_context(|| format!("cannot write {}", source.display()))?;
+                Ok(Volume { source, target: Path::new("/etc").join(file), read_only: false })
+            })
+            .collect()
+    }
 }
 // ANCHOR_END: files
 

@@ -178,9 +178,11 @@ fn network_of_the_host_is_shared_when_asked_for() {
             .into_iter()
             .any(|pid| support::command_name(pid).as_deref() == Some("sleep"))
     });
-    let container = support::descendants(host.pid())[0];
+    let container = support::children(host.pid())[0];
     let ours = namespaces(nix::unistd::getpid()).unwrap();
     assert_eq!(namespaces(container).unwrap()["net"], ours["net"]);
+    let hosts = fs::read_to_string(format!("/proc/{container}/root/etc/hosts")).unwrap();
+    assert_eq!(hosts, fs::read_to_string("/etc/hosts").unwrap());
     assert!(!bridge_is_there());
 }
 
