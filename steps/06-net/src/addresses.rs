@@ -66,10 +66,26 @@ impl Addresses {
         Ok(Self { folder, _lock: lock })
     }
 
-    /// The same, unless there is nothing.
-    pub(crate) fn lock_if_any() -> Result<Option<Self>> {
-        let is_there = folder::base_path().join(of_this_host()?).exists();
-        if is_there { Self::lock().map(Some) } else { Ok(None) }
+    /// Whether there is anything to lock.
+    pub(crate) fn are_there() -> Result<bool> {
+        Ok(folder::base_path().join(of_this_host()?).exists())
+    }
+
+    /// Those of other network namespaces, whose owners may all have died with the namespace.
+    /// Only those that nobody is at.
+    pub(crate) fn of_others() -> Result<Vec<Self>> {
+        let this = of_this_host()?;
+        let mut others = Vec::new();
+        for entry in fs::read_dir(folder::base_path()).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with(POOL)
+                && *name != *this
+                && let Some(lock) = folder::lock(&entry.path(), FlockArg::LockExclusiveNonblock)?
+            {
+                others.push(Self { folder: entry.path(), _lock: lock });
+            }
+        }
+        Ok(others)
     }
 
     /// Takes the lowest address that is free. It is ours as long as the folder is, in which is
@@ -106,8 +122,10 @@ impl Addresses {
 fn of_this_host() -> Result<String> {
     let here = "/proc/self/ns/net";
     let inode = fs::metadata(here).with_context(|| format!("cannot look at {here}"))?.ino();
-    Ok(format!("net-{inode}"))
+    Ok(format!("{POOL}{inode}"))
 }
+
+const POOL: &str = "net-";
 
 #[cfg(test)]
 mod tests {

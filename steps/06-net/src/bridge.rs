@@ -87,8 +87,9 @@ fn delete_without_waiting(netlink: &Netlink) -> Result<()> {
     netlink.delete_link(BRIDGE)
 }
 
-/// Netlink would wait for the very lock that is held meanwhile; this file asks for none.
-fn is_there() -> Result<bool> {
+/// Whether there is a bridge. Netlink would wait for the lock that is held while it is removed;
+/// this file asks for none.
+pub(crate) fn is_there() -> Result<bool> {
     let file = "/proc/self/net/dev";
     let links = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
     Ok(links.lines().any(|line| line.split(':').next().unwrap_or_default().trim() == BRIDGE))

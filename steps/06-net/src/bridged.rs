@@ -125,12 +125,15 @@ fn tidy(addresses: Addresses) -> Result<()> {
     Ok(())
 }
 
-/// The same for those who were killed and could not.
+/// The same for those who were killed and could not. What is left of another host is its
+/// folders: a bridge of its own ended with it, or its next command finds that.
 pub(crate) fn sweep() -> Result<()> {
-    match Addresses::lock_if_any()? {
-        Some(addresses) => tidy(addresses),
-        None => Ok(()),
+    for addresses in Addresses::of_others()? {
+        if !addresses.in_use()? {
+            addresses.remove();
+        }
     }
+    if Addresses::are_there()? || bridge::is_there()? { tidy(Addresses::lock()?) } else { Ok(()) }
 }
 // ANCHOR_END: bridged
 

@@ -42,6 +42,29 @@ fn nothing_is_left_after_a_run() {
     }
 }
 
+/// nft, for one, would keep a history of all that it is told.
+#[test]
+fn nothing_is_left_at_home() {
+    let Some(lab) = Lab::of_root() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let output = lab.step06("-p 8080:80", "true").env("HOME", home.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    wait_until("nft ends", LIMIT, || output_of("nft", "list ruleset").is_empty());
+    assert_eq!(home.path().read_dir().unwrap().count(), 0);
+}
+
+/// A network namespace may end, with all that is in it, before a command has swept there.
+#[test]
+fn folders_of_a_host_that_is_gone_are_removed_by_the_next_command() {
+    let Some(lab) = Lab::of_root() else { return };
+    let gone = Path::new("/run/coracle/net-1");
+    std::fs::create_dir_all(gone.join("10.200.0.2")).unwrap();
+    std::fs::write(gone.join("10.200.0.2/hosts"), "").unwrap();
+    assert_eq!(lab.run("", "true").status.code(), Some(0));
+    assert!(!gone.exists());
+    assert!(!Path::new("/run/coracle").exists());
+}
+
 /// Docker, for one, writes 1 unless it reads 1 when it starts.
 #[test]
 fn forwarding_that_somebody_else_needs_meanwhile_stays_on() {
