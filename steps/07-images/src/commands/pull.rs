@@ -1,6 +1,6 @@
 //! `pull`: an image from a registry, or from this machine itself.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use super::Place;
@@ -48,12 +48,16 @@ impl Pull {
 /// The image called `name`, unpacked: the one that is here, or else pulled.
 pub(super) fn get(store: &Store, name: &str, when: When, args: &PullArgs) -> Result<Image> {
     let found = if when == When::Always { None } else { find(store, name)? };
-    if let Some(image) = found {
+    let fits =
+        |image: &Image| args.platform.as_ref().is_none_or(|wanted| image.platform.fits(wanted).is_some());
+    if let Some(image) = found.filter(fits) {
         return unpacked(store, image);
     }
     let reference: Reference = name.parse()?;
     if host_tools::is_it(&reference) {
-        return make_host_tools(store);
+        let image = make_host_tools(store)?;
+        ensure!(fits(&image), "no matching manifest: this machine's own tools are for {}", image.platform);
+        return Ok(image);
     }
     if when == When::Never {
         bail!("No such image: {}", reference.familiar());

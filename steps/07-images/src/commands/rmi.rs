@@ -1,12 +1,9 @@
 //! `rmi`: an image, by name or id.
 
-use std::collections::HashSet;
-
 use anyhow::{Result, bail};
 use clap::Args;
 
 use super::{Place, for_each};
-use crate::digest::Digest;
 use crate::task;
 
 /// Remove images.
@@ -22,11 +19,13 @@ pub struct Rmi {
 
 impl Rmi {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
-        let containers = place.containers()?.all()?;
+        let all = place.containers()?;
+        let containers = all.all()?;
         let store = place.store()?;
         for_each(&self.images, |text| {
-            let Some(image) = store.find(text)? else { bail!("No such image: {text}") };
-            if let Some(user) = containers.iter().find(|record| record.image_id == image.config_digest)
+            // What is damaged is not found, and can be removed all the same.
+            if let Some(image) = store.find(text)?
+                && let Some(user) = containers.iter().find(|record| record.image_id == image.config_digest)
                 && !self.force
             {
                 bail!(
@@ -36,11 +35,10 @@ impl Rmi {
                     &image.config_digest.hex()[..12]
                 );
             }
-            let in_use: HashSet<Digest> =
-                containers.iter().flat_map(|record| record.layers.clone()).collect();
-            let (store, text, force) = (store.clone(), text.to_owned(), self.force);
+            let (all, store, text, force) = (all.clone(), store.clone(), text.to_owned(), self.force);
             // Only a user namespace may remove the files of its ids.
             task::in_child(move || {
+                let in_use = || Ok(all.all()?.into_iter().flat_map(|record| record.layers).collect());
                 for line in store.writer()?.remove(&text, force, &in_use)? {
                     println!("{line}");
                 }

@@ -126,9 +126,14 @@ fn prepare(place: &Place, args: RunArgs) -> Result<(Held, Asked)> {
     }
     let containers = place.containers()?;
     let store = place.store()?;
-    let image = get(&store, &args.image, args.pull, &args.registry)?;
-    // From here until the record names them, nobody removes the layers.
-    let _reading = store.reading()?;
+    let (image, _reading) = loop {
+        let image = get(&store, &args.image, args.pull, &args.registry)?;
+        // From here until the record names them, nobody removes the layers. Before, somebody may have.
+        let reading = store.reading()?;
+        if store.is_unpacked(&image) {
+            break (image, reading);
+        }
+    };
     let id = new_id()?;
     let directory = store.root().join("containers").join(&id);
     let asked = Asked::new(id, directory, image, args)?;

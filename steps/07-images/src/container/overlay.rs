@@ -1,5 +1,6 @@
 //! The root file system: the image's layers below, the container's own changes above.
 
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -39,14 +40,16 @@ impl Isolation for Overlay {
 pub(crate) fn prepare(directory: &Path, layers: &[PathBuf]) -> Result<()> {
     let cannot = || format!("cannot write into {}", directory.display());
     for name in ["l", "upper", "work", "merged"] {
-        std::fs::create_dir(directory.join(name)).with_context(cannot)?;
+        fs::create_dir(directory.join(name)).with_context(cannot)?;
     }
     if layers.is_empty() {
-        std::fs::create_dir(directory.join("l/0")).with_context(cannot)?;
+        fs::create_dir(directory.join("l/0")).with_context(cannot)?;
     }
     for (number, layer) in layers.iter().enumerate() {
         symlink(layer, directory.join("l").join(number.to_string())).with_context(cannot)?;
     }
-    Ok(())
+    // Of all the root directories the container sees the upper one: it must be like the image's.
+    let (image, ours) = (directory.join("l/0"), directory.join("upper"));
+    fs::metadata(image).and_then(|root| fs::set_permissions(ours, root.permissions())).with_context(cannot)
 }
 // ANCHOR_END: overlay

@@ -15,9 +15,14 @@ use crate::manifest::{Descriptor, Document, chain_ids_of_config};
 impl Writer {
     /// Removes an image by name or id, and what only it needed.
     ///
-    /// `in_use` are the chain ids that containers stand on: their trees stay, and the image's blobs go. An id under
+    /// `in_use` tells the chain ids that containers stand on, when nobody can begin to use one: their trees stay, and the image's blobs go. An id under
     /// several names is only removed with `force`. Returns what was done in Docker's words, a line each.
-    pub fn remove(&self, text: &str, force: bool, in_use: &HashSet<Digest>) -> Result<Vec<String>> {
+    pub fn remove(
+        &self,
+        text: &str,
+        force: bool,
+        in_use: &dyn Fn() -> Result<HashSet<Digest>>,
+    ) -> Result<Vec<String>> {
         let mut index = Index::read(&self.root)?;
         let entries = index.matching(&self.store, text)?;
         let Some(first) = entries.first() else {
@@ -34,7 +39,7 @@ impl Writer {
         // Whoever found the image before may still be writing down that he needs its layers.
         let _nobody_reads = self.lock(".", FlockArg::LockExclusive)?;
         index.write(&self.root)?;
-        self.collect(&index.entries(), in_use)?;
+        self.collect(&index.entries(), &in_use()?)?;
         if !self.blob(&id).exists() {
             done.push(format!("Deleted: {id}"));
         }

@@ -17,7 +17,11 @@ use crate::kit::{Here, as_root};
 
 pub fn remove(here: &Here, text: &str, force: bool, in_use: &[Digest]) -> Result<Vec<String>, String> {
     let in_use: HashSet<Digest> = in_use.iter().copied().collect();
-    here.store.writer().unwrap().remove(text, force, &in_use).map_err(|error| format!("{error:#}"))
+    here.store
+        .writer()
+        .unwrap()
+        .remove(text, force, &|| Ok(in_use.clone()))
+        .map_err(|error| format!("{error:#}"))
 }
 
 fn trees(here: &Here, image: &Image) -> Vec<bool> {
