@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 /// What a container is.
 fn walls(asked: &Asked) -> Result<Container> {
     let mut container = Container::new();
-    if let Some(user) = asked.user()? {
+    if let Some(user) = asked.user() {
         container = container.with(user);
     }
     container = container.with(asked.uts()).with(Pids);
@@ -48,6 +48,6 @@ fn walls(asked: &Asked) -> Result<Container> {
     if !asked.run.interactive && !asked.run.tty {
         container = container.with_process(NoInput);
     }
-    Ok(container.with_process(asked.work_directory()).with_process(asked.identity()?))
+    Ok(container.with_process(asked.work_directory()).with_process(asked.identity()))
 }
 // ANCHOR_END: walls

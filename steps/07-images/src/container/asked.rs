@@ -17,6 +17,7 @@ use step06_net::Net;
 use super::{Identity, Overlay, WorkDirectory};
 use crate::commands::RunArgs;
 use crate::manifest::Image;
+use crate::text::tell;
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -35,6 +36,7 @@ pub struct Asked {
     pub command: Vec<OsString>,
     /// The ports that were published, once the network is there: `0.0.0.0:8080->80/tcp`.
     pub ports: RefCell<Vec<String>>,
+    user: Option<User>,
 }
 
 /// The host name that a container gets: the one asked for, or the beginning of its id.
@@ -59,16 +61,17 @@ impl Asked {
         if let Some(path) = run.workdir.as_ref().filter(|path| !path.is_absolute()) {
             bail!("the working directory '{}' is invalid, it needs to be an absolute path", path.display());
         }
-        Ok(Self { id, directory, image, run, command, ports: RefCell::default() })
+        let user = if is_root() { None } else { Some(User::new(None)?) };
+        if let Some(why) = user.as_ref().and_then(User::why_one_id) {
+            tell(format_args!("only root has a meaning inside: {why}"));
+        }
+        Ok(Self { id, directory, image, run, command, ports: RefCell::default(), user })
     }
 
     // ANCHOR: walls
     /// The user namespace; none for root, whose ids are those of the host.
-    ///
-    /// # Errors
-    /// Those of [`User::new`].
-    pub fn user(&self) -> Result<Option<User>> {
-        if is_root() { Ok(None) } else { User::new(None).map(Some) }
+    pub fn user(&self) -> Option<User> {
+        self.user.clone()
     }
 
     /// The host name.
@@ -120,13 +123,10 @@ impl Asked {
     }
 
     /// Who the command runs as.
-    ///
-    /// # Errors
-    /// Those of [`User::new`].
-    pub fn identity(&self) -> Result<Identity> {
+    pub fn identity(&self) -> Identity {
         let user = self.run.user.clone().unwrap_or_else(|| self.image.settings.user.clone());
-        let has_range = self.user()?.is_none_or(|user| !user.has_one_id());
-        Ok(Identity { user, has_range })
+        let has_range = self.user.as_ref().is_none_or(|user| !user.has_one_id());
+        Identity { user, has_range }
     }
     // ANCHOR_END: walls
 
