@@ -44,17 +44,9 @@ impl Channel {
     /// Waits for a word; `None` at end of file.
     pub(crate) fn hear_word(&self) -> Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; LONGEST];
-        loop {
-            match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                Ok(0) | Err(Errno::ECONNRESET) => return Ok(None),
-                Ok(length) => {
-                    buffer.truncate(length);
-                    return Ok(Some(buffer));
-                }
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno).context("cannot hear the other side"),
-            }
-        }
+        let length = self.receive(&mut buffer, MsgFlags::empty()).context("cannot hear the other side")?;
+        buffer.truncate(length);
+        Ok(if buffer.is_empty() { None } else { Some(buffer) })
     }
 
     /// Whether the other side is gone, and everything that it said has been heard.
@@ -85,9 +77,21 @@ impl Channel {
         }
     }
 
-    /// Looks without waiting: the length of the next word, 0 at end of file, or EAGAIN.
+    /// Looks without waiting: at the next word, the end of file, or EAGAIN.
     fn look(&self) -> Result<usize, Errno> {
-        recv(self.0.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT)
+        self.receive(&mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT)
+    }
+
+    /// The length of what was received, 0 at end of file (`man 2 recv`).
+    fn receive(&self, buffer: &mut [u8], flags: MsgFlags) -> Result<usize, Errno> {
+        loop {
+            match recv(self.0.as_raw_fd(), buffer, flags) {
+                // ECONNRESET is told once, when the other side has left without hearing all that
+                // we said. What it said itself is still to be had.
+                Err(Errno::EINTR | Errno::ECONNRESET) => {}
+                other => return other,
+            }
+        }
     }
 }
 

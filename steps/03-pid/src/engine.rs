@@ -163,19 +163,19 @@ fn dialogue(container: &Container, last: Last, channel: &Channel, signals: &Sign
         isolation.in_container()?;
     }
     die_with_host(channel)?;
+    close_what_the_host_had_open(channel)?;
     // What the isolations printed would be lost: neither exec nor _exit writes it.
     std::io::stdout().flush().context("cannot write to the standard output")?;
     match last {
         Last::Return => Ok(0),
-        Last::Exec(command) => become_command(&command, channel, signals),
+        Last::Exec(command) => become_command(&command, signals),
         Last::Init(command) => init(&command, channel, signals),
     }
 }
 
 /// The last step of all. Whatever the host did to its own signals is undone first: a blocked
 /// or ignored one would stay so in the command (`man 2 execve`).
-pub(crate) fn become_command(command: &Command, channel: &Channel, signals: &Signals) -> Result<u8> {
-    close_what_the_host_had_open(channel)?;
+pub(crate) fn become_command(command: &Command, signals: &Signals) -> Result<u8> {
     signals.restore();
     // Rust ignores it from the start of each program, but `yes | head -1` relies on its work.
     by_default(Signal::SIGPIPE);

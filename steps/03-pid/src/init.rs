@@ -31,12 +31,12 @@ pub(crate) fn init(command: &Command, channel: &Channel, signals: &Signals) -> R
         ForkResult::Child => {
             // A child does not inherit it.
             die_with_host(channel)?;
-            become_command(command, channel, signals)
+            become_command(command, signals)
         }
         ForkResult::Parent { child } => {
-            // The channel to the host is among these: what is left of it is the command's, and
-            // its end of file says that the command runs.
-            close_all_but(0).context("cannot close the open descriptors")?;
+            // What is left of the channel is the command's, so that its end of file says that the
+            // command runs.
+            close_all_but(0).context("cannot close the channel")?;
             let signals = Signals::block_with_children()?;
             forward_and_reap(child, &signals)
         }

@@ -122,7 +122,16 @@ fn the_command_lives_in_the_time_namespace_itself() {
 
 #[test]
 fn observe_draws_the_table_before_the_command_runs() {
-    let said = told(&mut step03(&["--observe", "--hostname", "box", "--uptime", "100", "echo", "hello"]));
+    let said = told(&mut step03(&[
+        "--observe",
+        "--hostname",
+        "box",
+        "--uptime",
+        "100",
+        "sh",
+        "-c",
+        "echo hello; sleep 0.5",
+    ]));
     insta::with_settings!({filters => [(r"\b\d{10}\b", "[inode]"), (r"pid 1 is \d+", "pid 1 is [pid]"), (r"-?\d+ s", "[time] s")]}, {
         insta::assert_snapshot!(said, @"
         hello

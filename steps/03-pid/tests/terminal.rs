@@ -9,35 +9,51 @@ use std::{env, fs, process};
 use common::{LIMIT, end, step03, walls};
 use support::{not_run, program, wait_until};
 
-/// Runs a command as the leader of a terminal of its own; after it has said `runs` or
-/// `paused`, the keys are pressed, or the terminal is closed if there are none. Prints what appears on the terminal.
+/// Runs a command as the leader of a terminal of its own; after it has said `runs` or `paused`, the
+/// keys are pressed, or the terminal is closed if there are none. Prints what appears on the
+/// terminal.
+///
+/// While the keys are pressed, as many of step 03's own processes as asked are stopped, and go on
+/// a moment later: a signal that is passed on then cannot melt into the one that the terminal sent.
 const TERMINAL: &str = r#"
-import os, pty, signal, sys
+import os, pty, signal, sys, time
 signal.alarm(60)
-keys = sys.argv[1].encode().decode("unicode_escape").encode()
+keys, stopped = sys.argv[1].encode().decode("unicode_escape").encode(), int(sys.argv[2])
 pid, terminal = pty.fork()
 if pid == 0:
-    os.execvp(sys.argv[2], sys.argv[2:])
+    os.execvp(sys.argv[3], sys.argv[3:])
 said = b""
 while b"runs" not in said and b"paused" not in said:
     said += os.read(terminal, 1024)
-if keys:
+if not keys:
+    os.close(terminal)
+else:
+    time.sleep(0.2)
+    own = [pid]
+    while len(own) < stopped:
+        own += [int(open(f"/proc/{own[-1]}/task/{own[-1]}/children").read().split()[0])]
+    for each in own[:stopped]:
+        os.kill(each, signal.SIGSTOP)
     os.write(terminal, keys)
+    time.sleep(0.2)
+    for each in own[:stopped]:
+        os.kill(each, signal.SIGCONT)
     try:
         while more := os.read(terminal, 1024):
             said += more
     except OSError:
         pass
-else:
-    os.close(terminal)
 print(said.decode().replace("\r", ""), end="")
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
-fn at_a_terminal(keys: &str, program: &Command) -> Option<Command> {
+fn at_a_terminal(keys: &str, stopped: usize, program: &Command) -> Option<Command> {
     let python = support::program("python3")?;
     let mut command = support::command(python);
-    command.args(["-c", TERMINAL, keys]).arg(program.get_program()).args(program.get_args());
+    command
+        .args(["-c", TERMINAL, keys, &stopped.to_string()])
+        .arg(program.get_program())
+        .args(program.get_args());
     Some(command)
 }
 
@@ -51,10 +67,10 @@ fn count(signal: &str) -> String {
 
 #[test]
 fn a_key_arrives_once() {
-    for last in [&[][..], &["--init"]] {
+    for (last, own) in [(&[][..], 1), (&["--init"], 2)] {
         for (key, signal) in [("\\x03", "INT"), ("\\x1c", "QUIT")] {
             let command = step03(&[last, &["sh", "-c", &count(signal)]].concat());
-            let Some(mut terminal) = at_a_terminal(key, &command) else {
+            let Some(mut terminal) = at_a_terminal(key, own, &command) else {
                 return not_run("python3 is missing: apt-get install python3");
             };
             let said = end(&mut terminal).stdout;
@@ -66,7 +82,7 @@ fn a_key_arrives_once() {
 #[test]
 fn a_key_during_creation_ends_the_container() {
     let command = walls(&["host:pause", "--", "echo", "hello"]);
-    let Some(mut terminal) = at_a_terminal("\\x03\\n", &command) else {
+    let Some(mut terminal) = at_a_terminal("\\x03\\n", 0, &command) else {
         return not_run("python3 is missing: apt-get install python3");
     };
     let end = end(&mut terminal);
@@ -93,7 +109,7 @@ fn a_closed_terminal_is_told_to_the_command_once() {
         let mut shell = support::command("sh");
         shell.args(["-c", if leader { "exec \"$@\"" } else { "\"$@\"; true" }, "sh"]);
         shell.arg(command.get_program()).args(command.get_args());
-        let Some(mut terminal) = at_a_terminal("", &shell) else {
+        let Some(mut terminal) = at_a_terminal("", 0, &shell) else {
             return not_run("python3 is missing: apt-get install python3");
         };
         end(&mut terminal);
@@ -113,7 +129,7 @@ fn a_shell_inside_has_job_control() {
     for last in [&[][..], &["--init"]] {
         let script = format!("{bash} --norc -i -c 'echo runs; sleep 0.1 & fg'");
         let command = step03(&[last, &["sh", "-c", &script]].concat());
-        let Some(mut terminal) = at_a_terminal("\\n", &command) else {
+        let Some(mut terminal) = at_a_terminal("\\n", 0, &command) else {
             return not_run("python3 is missing: apt-get install python3");
         };
         let said = end(&mut terminal);
