@@ -4,6 +4,8 @@
 mod common;
 
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use common::{End, Host, LIMIT, end, ends, step03, told, walls};
 use nix::sys::signal::Signal;
@@ -54,6 +56,8 @@ fn signals_are_passed_on_to_the_command() {
                 format!("trap 'echo {name}; exit 5' {name}; echo runs; while :; do sleep 0.01; done");
             let mut host = Host::start(&mut step03(&[last, &["sh", "-c", &script]].concat()));
             host.says("runs");
+            // This is about passing on, and not about the moment from which on the host does.
+            sleep(Duration::from_millis(20));
             host.signal(signal);
             host.says(name);
             assert_eq!(host.end().code, 5);
@@ -69,7 +73,7 @@ fn process_one_ignores_what_it_has_no_handler_for() {
     });
     host.signal(Signal::SIGTERM);
     host.signal(Signal::SIGINT);
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    sleep(Duration::from_millis(100));
     assert!(is_alive(host.container()));
 }
 
