@@ -26,6 +26,11 @@ fn step05_leaves_no_trace() {
 }
 
 #[test]
+fn step06_leaves_no_trace() {
+    leaves_no_trace("step06");
+}
+
+#[test]
 fn step03_killed_at_any_moment_leaves_no_trace() {
     killed_leaves_no_trace("step03");
 }
@@ -38,6 +43,11 @@ fn step04_killed_at_any_moment_leaves_no_trace() {
 #[test]
 fn step05_killed_at_any_moment_leaves_no_trace() {
     killed_leaves_no_trace("step05");
+}
+
+#[test]
+fn step06_killed_at_any_moment_leaves_no_trace() {
+    killed_leaves_no_trace("step06");
 }
 
 /// Runs that end well, that fail, and that are interrupted.
@@ -71,6 +81,7 @@ fn killed_leaves_no_trace(step: &str) {
     }
     let Some(run) = Run::new(step) else { return };
     let Some(moments) = sample(&run) else { return };
+    run.assert_no_process();
     let host = run.snapshot();
     let mut phases = BTreeSet::new();
     for moment in &moments {
@@ -80,6 +91,7 @@ fn killed_leaves_no_trace(step: &str) {
         if run.then == Then::NextCommandSweeps {
             let next = run.command(&["true"]).output().unwrap();
             assert!(next.status.success(), "after a kill at {moment:?}: {next:?}");
+            run.assert_no_process();
         }
         host.wait_until_same(run::LIMIT)
             .unwrap_or_else(|left| panic!("killed {phase:?}, at {moment:?}, it left:\n{left}"));

@@ -1,9 +1,9 @@
 //! How the tests start a step, and what they look at.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
-use std::{env, fs};
 
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
@@ -47,6 +47,10 @@ impl Run {
         if !busybox_root(&folder.path().join("root")).unwrap() {
             not_run("busybox is missing: apt-get install busybox-static");
             return None;
+        }
+        // From step 06 on these are mounted: without a place for them, an empty file is made.
+        for name in ["hostname", "hosts", "resolv.conf"] {
+            fs::write(folder.path().join("root/etc").join(name), "").unwrap();
         }
         let root = folder.path().join("root").to_str().unwrap().to_owned();
         let mut options = if step == "step03" { vec![] } else { vec!["--rootfs".to_owned(), root] };
@@ -100,16 +104,15 @@ impl Run {
     }
 
     pub fn snapshot(&self) -> Host {
-        let mut folders: Vec<PathBuf> =
-            ["home", "root", "run", "tmp"].map(|name| self.folder().join(name)).into();
-        folders.extend(["/dev/shm", "/run/coracle", "/var/lib/coracle"].map(PathBuf::from));
-        folders.push(env::temp_dir().join("coracle"));
-        let host = Host::snapshot(&folders.iter().map(PathBuf::as_path).collect::<Vec<_>>());
-        match Role::here() {
-            // It has no pid namespace of its own to be alone in.
-            Role::User => host.without("process").without("namespace"),
-            Role::Root | Role::RootInUserNamespace => host,
+        let own = ["home", "root", "run", "tmp"].map(|name| self.folder().join(name));
+        let shared = ["/dev/shm", "/run/coracle", "/var/lib/coracle"].map(PathBuf::from);
+        if Role::here() == Role::User {
+            // It is not alone on its host, and cannot change there what it has no rights to.
+            let theirs = ["process", "namespace", "link", "address", "route", "firewall", "cgroup", "ipc"];
+            return Host::snapshot(&own.each_ref().map(PathBuf::as_path)).without(&theirs);
         }
+        let folders: Vec<&Path> = own.iter().chain(&shared).map(PathBuf::as_path).collect();
+        Host::snapshot(&folders)
     }
 
     /// Waits until no process that we started is left, nor any that those started.

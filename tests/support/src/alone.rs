@@ -11,7 +11,7 @@ use crate::{Role, not_run, program};
 /// whether this is that inner run: `if !alone() { return; }` stands at the top of such a test.
 ///
 /// Where we are root, of the host or of a user namespace, the inner run has its own mounts, network,
-/// processes, names and System V ipc, so that snapshots of the host see nothing but what the test does;
+/// processes, names, System V ipc, and folders /dev/shm and /run, so that snapshots of the host see nothing but what the test does;
 /// and all its mounts are shared, as systemd leaves them, or a leak of mounts could not be seen.
 ///
 /// # Panics
@@ -50,7 +50,14 @@ fn inner() -> Option<Command> {
     let mut unshare = Command::new(program("unshare")?);
     unshare.args(["--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]);
     // Private first, and by unshare itself: what is made shared then is shared with us alone.
-    unshare.args(["--propagation", "private", "sh", "-ec"]);
-    unshare.arg("mount --make-rshared /; ip link set lo up; exec \"$@\"").arg("sh").arg(tests);
+    unshare.args(["--propagation", "private", "sh", "-ec", PREPARE, "sh"]).arg(tests);
     Some(unshare)
 }
+
+const PREPARE: &str = "
+    mount -t tmpfs shm /dev/shm
+    mount -t tmpfs run /run
+    mount --make-rshared /
+    ip link set lo up
+    exec \"$@\"
+";

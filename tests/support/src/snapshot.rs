@@ -35,7 +35,7 @@ impl Host {
         host.add("address", output_lines("ip", &["-o", "address"]));
         host.add("route", output_lines("ip", &["route", "show", "table", "all"]));
         host.add("firewall", output_lines("nft", &["list", "ruleset"]));
-        host.add("cgroup", tree(Path::new("/sys/fs/cgroup"), true));
+        host.add("cgroup", cgroup_lines());
         host.add("sysctl", sysctl_lines());
         host.add("ipc", ipc_lines());
         host.add("process", process_lines());
@@ -46,11 +46,11 @@ impl Host {
         host
     }
 
-    /// The same without the things of one kind: `process` and `namespace` say nothing about us where
-    /// other people's processes come and go.
+    /// The same without the things of these kinds: `process`, `link` and so on say nothing about us
+    /// where other people's come and go.
     #[must_use]
-    pub fn without(mut self, kind: &str) -> Self {
-        self.without.push(kind.to_owned());
+    pub fn without(mut self, kinds: &[&str]) -> Self {
+        self.without.extend(kinds.iter().map(|&kind| kind.to_owned()));
         self
     }
 
@@ -176,6 +176,16 @@ fn namespace_lines() -> Vec<String> {
     let mut lines: Vec<String> = all.map(|(kind, inode)| format!("{kind} {inode}")).collect();
     lines.sort();
     lines.dedup();
+    lines
+}
+
+/// The cgroups below our own, and all that are named after us: the others belong to services that come
+/// and go, and no namespace keeps them from us.
+fn cgroup_lines() -> Vec<String> {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let mut lines = tree(Path::new("/sys/fs/cgroup"), true);
+    lines.retain(|line| line.contains("coracle") || !own.is_empty() && line.contains(own));
     lines
 }
 
