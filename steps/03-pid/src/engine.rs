@@ -224,6 +224,10 @@ fn refuse_threads() -> Result<()> {
 
 fn explain(namespaces: Namespaces, errno: Errno) -> anyhow::Error {
     let names: Vec<_> = namespaces.kinds().map(|kind| kind.name).collect();
-    let way_out = hint(namespaces, errno).map(|text| format!("\n{text}")).unwrap_or_default();
+    let way_out = match errno {
+        Errno::ENOSYS => Some("inside of a container: start that one with --security-opt seccomp=unconfined"),
+        _ => hint(namespaces, errno),
+    };
+    let way_out = way_out.map(|text| format!("\n{text}")).unwrap_or_default();
     anyhow!("cannot clone a process into new namespaces ({}): {errno}{way_out}", names.join(", "))
 }

@@ -24,21 +24,31 @@ impl Isolation for Time {
     // entered last.
     fn in_container(&self) -> Result<()> {
         step01_unshare::unshare(Namespaces::TIME)?;
+        let inherited = fs::read_to_string(OFFSETS).with_context(|| format!("cannot read {OFFSETS}"))?;
         // The two differ by the time that the machine has slept.
-        let boot = offset(self.uptime, ClockId::CLOCK_BOOTTIME)?;
-        let monotonic = offset(self.uptime, ClockId::CLOCK_MONOTONIC)?;
-        let text = format!("boottime {boot} 0\nmonotonic {monotonic} 0\n");
-        fs::write("/proc/self/timens_offsets", text).context("cannot write /proc/self/timens_offsets")?;
+        let boot = self.offset(ClockId::CLOCK_BOOTTIME, &inherited, "boottime")?;
+        let monotonic = self.offset(ClockId::CLOCK_MONOTONIC, &inherited, "monotonic")?;
+        fs::write(OFFSETS, format!("boottime {boot} 0\nmonotonic {monotonic} 0\n"))
+            .with_context(|| format!("cannot write {OFFSETS}"))?;
         let new =
             fs::File::open("/proc/self/ns/time_for_children").context("cannot open the time namespace")?;
         setns(new, Namespaces::TIME.flags()).context("cannot enter the time namespace")
     }
 }
 
-/// What makes a clock show `uptime`, in seconds.
-fn offset(uptime: u64, clock: ClockId) -> Result<i64> {
-    let now = clock_gettime(clock).context("cannot read a clock")?.tv_sec();
-    let offset = i64::try_from(uptime).ok().and_then(|uptime| uptime.checked_sub(now));
-    offset.with_context(|| format!("cannot set an uptime of {uptime} seconds: the clock would overflow"))
+const OFFSETS: &str = "/proc/self/timens_offsets";
+
+impl Time {
+    /// By how many seconds the clock must differ from the host's, which is what the kernel wants
+    /// to know. What we see of the clock may already be off: then so is what was inherited.
+    fn offset(&self, clock: ClockId, inherited: &str, name: &str) -> Result<i64> {
+        let line = inherited.lines().find_map(|line| line.strip_prefix(name));
+        let inherited = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0);
+        let now = clock_gettime(clock).context("cannot read a clock")?.tv_sec() - inherited;
+        let offset = i64::try_from(self.uptime).ok().and_then(|uptime| uptime.checked_sub(now));
+        offset.with_context(|| {
+            format!("cannot set an uptime of {} seconds: the clock would overflow", self.uptime)
+        })
+    }
 }
 // ANCHOR_END: time

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{end, told, walls};
+use common::{end, step03, told, walls};
+use support::{command, not_run, program};
 
 #[test]
 fn an_error_on_the_host_is_told() {
@@ -93,6 +94,22 @@ fn walls_after_a_failed_one_are_not_built() {
     inside one
     drop one, the container is gone
     step03-walls: the wall fell over (inside)
+    => 125
+    ");
+}
+
+#[test]
+fn a_filter_that_forbids_clone3_is_named() {
+    let Some(strace) = program("strace") else {
+        return not_run("strace is missing: apt-get install strace");
+    };
+    let step03 = step03(&["true"]);
+    let mut filtered = command(strace);
+    filtered.args(["-qq", "-o", "/dev/null", "-e", "inject=clone3:error=ENOSYS"]);
+    filtered.arg(step03.get_program()).args(step03.get_args());
+    insta::assert_snapshot!(told(&mut filtered), @"
+    step03: cannot clone a process into new namespaces (uts, ipc, pid): ENOSYS: Function not implemented
+    inside of a container: start that one with --security-opt seccomp=unconfined
     => 125
     ");
 }

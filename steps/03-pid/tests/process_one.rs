@@ -111,6 +111,16 @@ fn the_machine_seems_to_be_up_for_as_long_as_asked() {
 }
 
 #[test]
+fn a_container_in_a_container_has_its_own_uptime_too() {
+    let inner = step03(&["--uptime", "50", "cat", "/proc/uptime"]);
+    let mut words = vec!["--uptime".as_ref(), "1000".as_ref(), inner.get_program()];
+    words.extend(inner.get_args());
+    let shown = end(&mut step03(&words)).stdout;
+    let shown: f64 = shown.split(' ').next().unwrap().parse().unwrap();
+    assert!((50.0..110.0).contains(&shown), "{shown}");
+}
+
+#[test]
 fn the_command_lives_in_the_time_namespace_itself() {
     // And not its children alone, which would be so after a plain unshare.
     let mut host = Host::start(&mut step03(&["--uptime", "100", "sh", "-c", "echo runs; read line"]));
