@@ -10,6 +10,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, 
 
 use crate::Signals;
 
+// ANCHOR: channel
 /// No message is longer: an error's text is cut.
 const LONGEST: usize = 16 * 1024;
 
@@ -94,6 +95,7 @@ impl Channel {
         }
     }
 }
+// ANCHOR_END: channel
 
 impl AsRawFd for Channel {
     fn as_raw_fd(&self) -> RawFd {

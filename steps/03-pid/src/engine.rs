@@ -1,5 +1,6 @@
 //! The engine: how a container is born.
 //!
+// ANCHOR: dialogue
 //! ```text
 //!   host                                  container
 //!    ├─────────────── clone3 ───────────────┐     born in all its namespaces at once
@@ -11,6 +12,7 @@
 //!    ├───────────────── go ────────────────>┤
 //!    ├<─── an error's text, or end of file ─┤     CLOEXEC closed it: the command runs
 //! ```
+// ANCHOR_END: dialogue
 
 use std::io::Write;
 use std::os::fd::AsRawFd;
@@ -208,6 +210,7 @@ fn close_what_the_host_had_open(channel: &Channel) -> Result<()> {
 }
 // ANCHOR_END: container_side
 
+// ANCHOR: threads
 /// A clone copies only the thread that calls: a lock that another one holds would never be
 /// freed in the copy. A thread that was joined may take a moment to vanish.
 fn refuse_threads() -> Result<()> {
@@ -221,6 +224,7 @@ fn refuse_threads() -> Result<()> {
     }
     bail!("cannot clone a process that has {threads} threads")
 }
+// ANCHOR_END: threads
 
 fn explain(namespaces: Namespaces, errno: Errno) -> anyhow::Error {
     let names: Vec<_> = namespaces.kinds().map(|kind| kind.name).collect();

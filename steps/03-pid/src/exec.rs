@@ -82,6 +82,7 @@ fn path_of(command: &Command) -> &OsStr {
     path.unwrap_or(OsStr::new(DEFAULT_PATH))
 }
 
+// ANCHOR: explain
 /// Looks for a program in the directories of PATH, unless its name has a slash. As shells do it, a
 /// file that may not be run is passed over, but remembered as the reason.
 fn find(name: &OsStr, path: &OsStr) -> Result<PathBuf, Failed> {
@@ -151,6 +152,7 @@ fn interpreter(program: &Path) -> Option<PathBuf> {
     };
     Some(PathBuf::from(OsStr::from_bytes(bytes)))
 }
+// ANCHOR_END: explain
 
 fn failed(code: u8, program: &OsStr, why: &str) -> Failed {
     Failed { code, text: format!("cannot run {}: {why}", program.to_string_lossy().escape_debug()) }

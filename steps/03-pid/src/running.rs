@@ -89,6 +89,7 @@ impl Running {
 }
 // ANCHOR_END: running
 
+// ANCHOR: child
 /// A child process: killed and reaped when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Child {
@@ -168,3 +169,4 @@ impl Drop for Child {
         }
     }
 }
+// ANCHOR_END: child

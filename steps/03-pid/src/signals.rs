@@ -106,6 +106,7 @@ impl Drop for Signals {
 }
 // ANCHOR_END: signals
 
+// ANCHOR: reached
 impl Caught {
     /// Whether the terminal has sent it to `command` as well: whoever passes it on again makes it
     /// arrive twice. A terminal's signals go to all of a process group, but that it was closed is
@@ -115,6 +116,7 @@ impl Caught {
         self.by_terminal && !told_alone && getpgid(Some(command)) == getpgid(None)
     }
 }
+// ANCHOR_END: reached
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
