@@ -31,6 +31,16 @@ fn step06_leaves_no_trace() {
 }
 
 #[test]
+fn step07_leaves_no_trace() {
+    leaves_no_trace("step07");
+}
+
+#[test]
+fn coracle_leaves_no_trace() {
+    leaves_no_trace("coracle");
+}
+
+#[test]
 fn step03_killed_at_any_moment_leaves_no_trace() {
     killed_leaves_no_trace("step03");
 }
@@ -48,6 +58,16 @@ fn step05_killed_at_any_moment_leaves_no_trace() {
 #[test]
 fn step06_killed_at_any_moment_leaves_no_trace() {
     killed_leaves_no_trace("step06");
+}
+
+#[test]
+fn step07_killed_at_any_moment_leaves_no_trace() {
+    killed_leaves_no_trace("step07");
+}
+
+#[test]
+fn coracle_killed_at_any_moment_leaves_no_trace() {
+    killed_leaves_no_trace("coracle");
 }
 
 /// Runs that end well, that fail, and that are interrupted.

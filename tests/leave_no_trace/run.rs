@@ -52,15 +52,32 @@ impl Run {
         for name in ["hostname", "hosts", "resolv.conf"] {
             fs::write(folder.path().join("root/etc").join(name), "").unwrap();
         }
-        let root = folder.path().join("root").to_str().unwrap().to_owned();
-        let mut options = if step == "step03" { vec![] } else { vec!["--rootfs".to_owned(), root] };
+        let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let mut options = match step {
+            "step03" => vec![],
+            "step04" | "step05" | "step06" => vec!["--rootfs".to_owned(), place("root")],
+            _ => ["--root", &place("state"), "run", "--rm", "host-tools"].map(str::to_owned).into(),
+        };
         if matches!(step, "step03" | "step04") && Role::here() == Role::User {
             options.push("--map-root-user".to_owned());
         }
-        let then = if step >= "step06" { Then::NextCommandSweeps } else { Then::KernelSweeps };
+        let then = if matches!(step, "step03" | "step04" | "step05") {
+            Then::KernelSweeps
+        } else {
+            Then::NextCommandSweeps
+        };
         // Orphans come to us, so that none is overlooked.
         set_child_subreaper(true).unwrap();
-        Some(Self { then, binary, options, folder })
+        let run = Self { then, binary, options, folder };
+        if matches!(step, "step07" | "coracle") {
+            // The image stays, as it should: from here on it is there before and after.
+            let host = run.snapshot().without(&["file"]);
+            let first = run.command(&["true"]).output().unwrap();
+            assert!(first.status.success(), "{first:?}");
+            run.assert_no_process();
+            host.wait_until_same(LIMIT).unwrap_or_else(|left| panic!("the first run left:\n{left}"));
+        }
+        Some(run)
     }
 
     pub fn folder(&self) -> &Path {
@@ -71,7 +88,9 @@ impl Run {
     pub fn words(&self, inside: &[&str]) -> Vec<String> {
         let step = self.binary.to_str().unwrap().to_owned();
         let inside = inside.iter().map(|&word| word.to_owned());
-        [step].into_iter().chain(self.options.clone()).chain(["--".to_owned()]).chain(inside).collect()
+        // After an image all words are the command's.
+        let end_of_options = (!self.options.contains(&"run".to_owned())).then(|| "--".to_owned());
+        [step].into_iter().chain(self.options.clone()).chain(end_of_options).chain(inside).collect()
     }
 
     pub fn command(&self, inside: &[&str]) -> Command {
@@ -104,7 +123,7 @@ impl Run {
     }
 
     pub fn snapshot(&self) -> Host {
-        let own = ["home", "root", "run", "tmp"].map(|name| self.folder().join(name));
+        let own = ["home", "root", "run", "state", "tmp"].map(|name| self.folder().join(name));
         let shared = ["/dev/shm", "/run/coracle", "/var/lib/coracle"].map(PathBuf::from);
         if Role::here() == Role::User {
             // It is not alone on its host, and cannot change there what it has no rights to.
