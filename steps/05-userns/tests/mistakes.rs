@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use common::Place;
 use step05_userns::subordinate;
-use support::{NotApplicable, Role, not_applicable, not_run, program};
+use support::{NotApplicable, Role, copy_program, not_applicable, not_run, program};
 
 /// The tester, who is root's to play.
 fn tester() -> Option<Place> {
@@ -68,7 +68,7 @@ fn a_helper_without_rights_is_explained() {
     let (Some(newuidmap), Some(newgidmap)) = (program("newuidmap"), program("newgidmap")) else {
         return not_run("newuidmap is missing: apt-get install uidmap");
     };
-    fs::copy(newuidmap, place.at("newuidmap")).unwrap();
+    copy_program(&newuidmap, &place.at("newuidmap")).unwrap();
     fs::set_permissions(place.at("newuidmap"), fs::Permissions::from_mode(0o755)).unwrap();
     std::os::unix::fs::symlink(newgidmap, place.at("newgidmap")).unwrap();
     let mut env = place.run("env");

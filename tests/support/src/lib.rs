@@ -29,7 +29,7 @@ pub use outside::{
 };
 
 mod programs;
-pub use programs::{Background, binary, busybox_root, command, program};
+pub use programs::{Background, binary, busybox_root, command, copy_program, program};
 
 mod alone;
 pub use alone::alone;

@@ -67,6 +67,19 @@ impl Drop for Background {
     }
 }
 
+/// Copies a program so that it can be run at once. `cp` does it: what this process has open for
+/// writing, a child that another test's thread forks has open too until it calls exec, and a
+/// program that is open for writing cannot be run (ETXTBSY).
+///
+/// # Errors
+/// If it cannot be copied.
+pub fn copy_program(from: &Path, to: &Path) -> io::Result<()> {
+    match command("cp").arg("--").args([from, to]).status()?.success() {
+        true => Ok(()),
+        false => Err(io::Error::other(format!("cannot copy {}", from.display()))),
+    }
+}
+
 /// Makes the smallest root file system that has a shell in an existing, empty folder: busybox under
 /// all its names, and the folders that mounts need. False if busybox is missing or needs libraries:
 /// `apt-get install busybox-static`.
@@ -80,7 +93,7 @@ pub fn busybox_root(folder: &Path) -> io::Result<bool> {
     }
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     fs::set_permissions(folder.join("tmp"), fs::Permissions::from_mode(0o1777))?;
-    fs::copy(&busybox, folder.join("bin/busybox"))?;
+    copy_program(&busybox, &folder.join("bin/busybox"))?;
     fs::write(folder.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
     fs::write(folder.join("etc/group"), "root:x:0:\n")?;
     let list = Command::new(busybox).arg("--list").output()?;

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::unistd::{Pid, User, getegid, geteuid};
-use support::{Background, Role, command, descendants, is_alive, not_run, program, wait_until};
+use support::{Background, Role, command, copy_program, descendants, is_alive, not_run, program, wait_until};
 use tempfile::TempDir;
 
 /// Longer than any of this takes, also on an emulated processor.
@@ -53,7 +53,7 @@ impl Place {
             fs::write(place.at("passwd"), passwd).unwrap();
             place.subordinate(&format!("tester:{}:{}\n", RANGE.0, RANGE.1));
             // The folder that it is built in may be closed to the tester.
-            fs::copy(env!("CARGO_BIN_EXE_step05"), place.at("step05")).unwrap();
+            copy_program(Path::new(env!("CARGO_BIN_EXE_step05")), &place.at("step05")).unwrap();
             let chown = Command::new("chown").arg("-R").arg(TESTER.to_string()).arg(place.root()).status();
             assert!(chown.unwrap().success());
         }
