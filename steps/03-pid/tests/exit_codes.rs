@@ -105,6 +105,18 @@ fn a_file_without_an_x_bit_is_126() {
 }
 
 #[test]
+fn a_file_in_path_that_may_not_be_run_is_passed_over() {
+    let (one, two) = (Folder::new("path-one"), Folder::new("path-two"));
+    one.told("tool", b"#!/bin/sh\n", 0o644);
+    let path = |rest: &str| format!("path:{}:{rest}", one.0.display());
+    // Remembered as the reason, unless a later one may be run.
+    assert_eq!(end(&mut walls(&[&path("/bin"), "--", "tool"])).code, 126);
+    two.told("tool", b"#!/bin/sh\necho from the second folder\n", 0o755);
+    let found = told(&mut walls(&[&path(&two.0.to_string_lossy()), "--", "tool"]));
+    assert_eq!(found, "from the second folder\n=> 0");
+}
+
+#[test]
 fn another_machines_program_is_126() {
     let folder = Folder::new("machine");
     // An ELF header for a machine that nobody has (`man 5 elf`: e_machine is at 18).

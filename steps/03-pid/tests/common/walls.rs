@@ -36,7 +36,7 @@ fn run(words: Vec<String>) -> Result<u8> {
     let mut at_ready = Wall::default();
     let (mut thread, mut served) = (None, None);
     // The kernel takes less (`man 2 execve`, "Limits on size of arguments").
-    let mut many_words = None;
+    let (mut many_words, mut path) = (None, None);
     for word in walls {
         match word.as_str() {
             "map-root-user" => MapRootArgs { map_root_user: true }.unshare(Namespaces::empty())?,
@@ -48,6 +48,7 @@ fn run(words: Vec<String>) -> Result<u8> {
             _ => {
                 let wall = Wall::from(word.as_str());
                 match wall.part.as_str() {
+                    "path" => path = Some(wall.action.clone()),
                     "serve" => served = Some(Copy::from(&wall.action)?),
                     "ready" => at_ready = wall,
                     "process" | "process-host" => container = container.with_process(wall),
@@ -58,6 +59,9 @@ fn run(words: Vec<String>) -> Result<u8> {
     }
     let mut command_line = Command::new(command.first().map_or("true", String::as_str));
     environment(command_line.args(command.iter().skip(1)).args(many_words.unwrap_or_default()));
+    if let Some(path) = path {
+        command_line.env("PATH", path);
+    }
 
     let created = container.create(last(command_line))?;
     if at_ready.action == "leave" {
