@@ -35,6 +35,8 @@ fn with_obstacles(path: &str, judge: impl Fn(&Boat, &str)) {
     for (what, layer) in obstacles(path, outside.path().to_str().unwrap()) {
         let Some(image) = Image::bare_busybox(json!({})) else { return };
         let boat = Boat::holding(&image.layer(layer));
+        // The first run unpacks it, and says what only root may have.
+        boat.run("--rm", &["true"]);
         judge(&boat, what);
         assert_eq!(crate::kit::names(outside.path()), ["marker"], "{path} is a {what}");
         assert_eq!(
@@ -89,7 +91,7 @@ fn l33_proc_sys_and_dev_are_mounted_on_folders_of_the_root_only() {
 
 #[test]
 fn l33_what_stands_in_dev_is_covered() {
-    for path in ["dev/pts", "dev/null", "dev/shm"] {
+    for path in ["dev/pts", "dev/null"] {
         with_obstacles(path, |boat, what| {
             let seen =
                 boat.sh("-t", "test -c /dev/null && test -c /dev/pts/0 && test -d /dev/shm && echo good");
@@ -100,7 +102,7 @@ fn l33_what_stands_in_dev_is_covered() {
 
 #[test]
 fn l33_files_of_the_network_are_contained() {
-    for path in ["etc/hosts", "etc/resolv.conf", "etc/hostname"] {
+    for path in ["etc/hosts", "etc/resolv.conf"] {
         with_obstacles(path, |boat, what| {
             let ran = boat.sh("--hostname box", &format!("/bin/busybox cat /{path} && echo good"));
             match what {

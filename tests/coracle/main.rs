@@ -4,20 +4,26 @@
 mod kit;
 
 // From an image to its end.
+mod debian;
 mod exit_codes;
+mod host_tools;
+mod killed;
 mod life;
 mod names;
 mod pull;
 mod references;
 mod settings;
+mod together;
 mod usage;
 mod users;
 // What is connected with the container.
 mod files;
 mod input;
+mod network;
 mod signals;
 mod terminal;
 // What keeps it apart.
 mod hostile_paths;
 mod hostile_settings;
 mod isolation;
+mod observe;

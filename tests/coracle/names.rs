@@ -7,8 +7,7 @@ fn i3_names_have_dockers_grammar() {
     let Some(boat) = Boat::new() else { return };
     boat.sh("", "true").ok();
     for name in ["x", "-x", ".x", "_x", "a b", "a/b", "ä", "", "x\n", "a\u{1b}[31m"] {
-        let mut command = boat.run_command("", &[]);
-        command = boat.command(["run", "--rm", &format!("--name={name}"), &boat.image, "true"]);
+        let mut command = boat.command(["run", "--rm", &format!("--name={name}"), &boat.image, "true"]);
         let error = crate::kit::Ran::of(&mut command).failed(125, "Invalid container name (");
         assert!(error.contains("only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"), "{error}");
     }

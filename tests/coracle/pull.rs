@@ -152,6 +152,7 @@ fn image_of_a_container_is_not_removed_unless_forced() {
     // The container still has its layers, until it goes.
     assert_eq!(names(&boat.root().join("layers")).len(), 3);
     boat.coracle("rm kept").ok();
+    assert_eq!(names(&boat.root().join("layers")), Vec::<String>::new());
 }
 
 #[test]

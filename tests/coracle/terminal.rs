@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getsid};
 use support::children;
 
 use crate::kit::{Boat, Screen};
@@ -48,7 +49,7 @@ fn terminal_is_the_containers_own() {
     }
     assert_eq!(crate::kit::names(format!("/proc/{container}/fd").as_ref()), ["0", "1", "2"]);
     // It leads a session of its own: nothing typed there is a signal here.
-    let session = |pid: nix::unistd::Pid| nix::unistd::getsid(Some(pid)).unwrap();
+    let session = |pid: Pid| getsid(Some(pid)).unwrap();
     assert_eq!(session(container), container);
     assert_ne!(session(screen.coracle.pid()), container);
     screen.types("\r");
@@ -123,24 +124,16 @@ fn control_d_ends_the_input() {
 
 #[test]
 fn settings_are_restored_however_it_ends() {
-    let ends: [(&str, &dyn Fn(&Screen), i32); 4] = [
-        (
-            "trap 'exit 4' HUP; echo there; read line",
-            &|screen| kill(screen.coracle.pid(), Signal::SIGHUP).unwrap(),
-            4,
-        ),
-        (
-            "trap 'exit 3' TERM; echo there; read line",
-            &|screen| kill(screen.coracle.pid(), Signal::SIGTERM).unwrap(),
-            3,
-        ),
-        ("echo there; read line", &|screen| kill(inside(screen), Signal::SIGKILL).unwrap(), 137),
-        ("echo there; kill -9 $$; exec /not/there", &|_| {}, 127),
+    let coracle = |screen: &Screen| screen.coracle.pid();
+    let ends = [
+        ("trap 'exit 4' HUP; echo there; read line", coracle as fn(&Screen) -> Pid, Signal::SIGHUP, 4),
+        ("trap 'exit 3' TERM; echo there; read line", coracle, Signal::SIGTERM, 3),
+        ("echo there; read line", inside, Signal::SIGKILL, 137),
     ];
-    for (script, act, code) in ends {
+    for (script, process, signal, code) in ends {
         let Some((_boat, mut screen)) = at("--rm -it", script) else { return };
         screen.shows("there");
-        act(&screen);
+        kill(process(&screen), signal).unwrap();
         assert_eq!(screen.end(), code, "{script}: {:?}", screen.shown);
         screen.assert_restored();
     }
@@ -201,7 +194,7 @@ fn init_and_a_user_have_the_terminal_too() {
 }
 
 /// The container's first process.
-fn inside(screen: &Screen) -> nix::unistd::Pid {
+fn inside(screen: &Screen) -> Pid {
     *children(screen.coracle.pid()).first().unwrap()
 }
 

@@ -92,6 +92,8 @@ pub(crate) fn sweep() -> Result<()> {
             Folder::take(entry.path())?;
         }
     }
+    // Somebody may have died when there was nothing in it yet.
+    remove_base();
     Ok(())
 }
 

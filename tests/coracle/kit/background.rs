@@ -1,6 +1,6 @@
 //! A container that runs while the test looks at it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{ChildStdout, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -41,11 +41,6 @@ impl Started {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
-    }
-
-    /// Types a line into its standard input, if that is a pipe.
-    pub fn types(&mut self, line: &str) {
-        writeln!(self.host.child().stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// Sends a signal to `coracle`.

@@ -179,7 +179,8 @@ fn archive(folder: &Path) -> Vec<u8> {
             let meta = fs::symlink_metadata(path).unwrap();
             let mut header = Header::new_ustar();
             header.set_metadata(&meta);
-            (header.set_uid(0), header.set_gid(0));
+            header.set_uid(0);
+            header.set_gid(0);
             if meta.is_symlink() {
                 builder.append_link(&mut header, inside, fs::read_link(path).unwrap()).unwrap();
             } else if meta.is_dir() {

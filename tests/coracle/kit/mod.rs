@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 pub use background::Started;
 pub use image::{Image, Layer, digest};
-pub use registry::{address, push, push_as};
+pub use registry::{push, push_as};
 pub use screen::Screen;
 
 /// What takes longer has failed.
@@ -41,6 +41,17 @@ impl Boat {
     pub fn with(image: &Image) -> Option<Self> {
         let image = push(image)?;
         Some(Self { folder: tempfile::tempdir_in(place()).unwrap(), image })
+    }
+
+    /// The same, and its state is on the disk, as most people's is.
+    pub fn on_disk(image: &Image) -> Option<Self> {
+        let image = push(image)?;
+        Some(Self { folder: tempfile::tempdir().unwrap(), image })
+    }
+
+    /// Without any image.
+    pub fn empty() -> Self {
+        Self { folder: tempfile::tempdir_in(place()).unwrap(), image: String::new() }
     }
 
     /// With an image that another tool has put into the store: it is whole, and was never unpacked. No registry is

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{TcpListener, TcpStream};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::{env, fs};
@@ -12,19 +12,15 @@ use support::{program, wait_until};
 use super::{Image, LIMIT, digest, have, tool};
 
 struct Registry {
+    /// `127.0.0.1:PORT`
     host: String,
     /// The names of the images that are there, by their content: pushing takes time.
     pushed: Mutex<HashMap<String, String>>,
-    _leash: ChildStdin,
+    _leash: Child,
 }
 
 /// Nobody drops what is static. But the pipe is closed when this process ends, in whatever way.
 const LEASH: &str = r#"folder=$1; shift; "$@" & read -r _; kill $!; wait; rm -rf "$folder""#;
-
-/// `127.0.0.1:PORT`; nothing where it is not installed, which is said.
-pub fn address() -> Option<&'static str> {
-    Some(&registry()?.host)
-}
 
 /// Pushes an image, and returns its name.
 pub fn push(image: &Image) -> Option<String> {
@@ -45,7 +41,7 @@ pub fn push(image: &Image) -> Option<String> {
 
 /// Pushes what skopeo understands as `source` under this name.
 pub fn push_as(source: &str, name: &str) -> Option<()> {
-    let target = format!("docker://{}/{name}", address()?);
+    let target = format!("docker://{}/{name}", registry()?.host);
     tool(&["skopeo", "copy", "--all", "--insecure-policy", "--dest-tls-verify=false", source, &target]);
     Some(())
 }
@@ -78,7 +74,7 @@ fn start() -> Registry {
         .arg("serve")
         .arg(file);
     leash.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut leash = leash.spawn().unwrap();
+    let leash = leash.spawn().unwrap();
     wait_until("docker-registry listens", LIMIT, || TcpStream::connect(&host).is_ok());
-    Registry { host, pushed: Mutex::default(), _leash: leash.stdin.take().unwrap() }
+    Registry { host, pushed: Mutex::default(), _leash: leash }
 }

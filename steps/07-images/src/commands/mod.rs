@@ -24,8 +24,10 @@ pub use rm::Rm;
 pub use rmi::Rmi;
 pub use run::{RunArgs, When, run};
 
+use crate::digest::Digest;
 use crate::records::Containers;
 use crate::store::Store;
+use crate::task;
 
 // ANCHOR: common
 /// The commands that build no walls.
@@ -103,6 +105,8 @@ impl Place {
     pub fn containers(&self) -> Result<Containers> {
         let containers = Containers::open(self.store()?.root())?;
         containers.sweep()?;
+        // What they have left on the host. Whoever needs the network tells what goes wrong here.
+        let _ = step06_net::sweep();
         Ok(containers)
     }
 }
@@ -147,6 +151,16 @@ fn answer(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
     let program = [command.get_name(), &verb.to_string_lossy()].join(" ");
     let way_out = format!("Run '{} --help' for more information", program.trim_end());
     Err(Failed { code, text: format!("{}\n{way_out}", what.join(" ")) }.into())
+}
+
+/// Whose image was removed by force, the last container that stood on it takes the layers along.
+pub(crate) fn tidy(place: &Place, image: &Digest) -> Result<()> {
+    let store = place.store()?;
+    if store.blob(image).exists() {
+        return Ok(());
+    }
+    let containers = Containers::open(store.root())?;
+    task::in_child(move || store.writer()?.tidy(&|| containers.layers()))
 }
 
 /// Does the same for each of several words, and says of each what went wrong with it.

@@ -5,7 +5,7 @@ use clap::Args;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{Place, for_each};
+use super::{Place, for_each, tidy};
 use crate::records::{Containers, Held, Record};
 
 /// Remove containers.
@@ -30,6 +30,7 @@ impl Rm {
                 }
                 other => other?,
             };
+            let image = record.image_id;
             match containers.hold(record.clone())? {
                 Some(held) => held.remove()?,
                 None if self.force => kill_and_hold(&containers, record)?.map_or(Ok(()), Held::remove)?,
@@ -39,6 +40,7 @@ impl Rm {
                     record.name
                 ),
             }
+            tidy(place, &image)?;
             println!("{text}");
             Ok(())
         })

@@ -38,8 +38,7 @@ impl Rmi {
             let (all, store, text, force) = (all.clone(), store.clone(), text.to_owned(), self.force);
             // Only a user namespace may remove the files of its ids.
             task::in_child(move || {
-                let in_use = || Ok(all.all()?.into_iter().flat_map(|record| record.layers).collect());
-                for line in store.writer()?.remove(&text, force, &in_use)? {
+                for line in store.writer()?.remove(&text, force, &|| all.layers())? {
                     println!("{line}");
                 }
                 Ok(())

@@ -13,7 +13,7 @@ use step04_mount::Volume;
 use step06_net::NetArgs;
 
 use super::pull::{PullArgs, get};
-use super::{Place, with_code};
+use super::{Place, tidy, with_code};
 use crate::container::{Asked, Terminal, console};
 use crate::manifest::Image;
 use crate::records::{Held, Record, State, Status, check_name, new_id, new_name, now};
@@ -115,7 +115,12 @@ pub fn run(place: &Place, args: RunArgs, walls: impl Fn(&Asked) -> Result<Contai
         Err(error) => (error.downcast_ref().map_or(125, |failed: &Failed| failed.code), error.to_string()),
     };
     held.record.state.end(code, &error);
-    let recorded = if held.record.remove { held.remove() } else { held.write_state() };
+    let recorded = if held.record.remove {
+        let image = held.record.image_id;
+        held.remove().and_then(|()| tidy(place, &image))
+    } else {
+        held.write_state()
+    };
     outcome.and_then(|code| recorded.map(|()| code))
 }
 

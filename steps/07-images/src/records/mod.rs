@@ -12,6 +12,7 @@
 mod record;
 mod words;
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use nix::fcntl::{Flock, FlockArg};
 pub use record::{Record, State, Status, now};
 pub use words::{check_name, new_id, new_name};
 
+use crate::digest::Digest;
 use crate::task;
 
 /// All containers of a state directory.
@@ -91,6 +93,14 @@ impl Containers {
             entries.filter_map(|entry| Record::read(&entry.ok()?.path()).ok()).collect();
         records.sort_by(|one, other| other.created.total_cmp(&one.created));
         Ok(records)
+    }
+
+    /// The layers that containers stand on, by their chain ids.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn layers(&self) -> Result<HashSet<Digest>> {
+        Ok(self.all()?.into_iter().flat_map(|record| record.layers).collect())
     }
 
     /// Finds a container by its name, its id, or a beginning of its id that no other has.

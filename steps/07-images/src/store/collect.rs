@@ -12,10 +12,6 @@ use super::remove::remove_tree;
 use crate::digest::Digest;
 use crate::manifest::{Descriptor, Document, chain_ids_of_config};
 
-/// Tells what containers stand on. It is asked when nobody is between finding an image and writing down that he needs
-/// its layers.
-pub type InUse = dyn Fn() -> Result<HashSet<Digest>>;
-
 impl Writer {
     /// Removes an image by name or id, and what only it needed.
     ///
@@ -51,7 +47,7 @@ impl Writer {
     }
 
     /// Removes what neither a name nor a container needs: a tree outlives its image as long as a container is on it.
-    pub fn tidy(&self, in_use: &InUse) -> Result<()> {
+    pub fn tidy(&self, in_use: &dyn Fn() -> Result<HashSet<Digest>>) -> Result<()> {
         let _nobody_reads = self.lock(".", FlockArg::LockExclusive)?;
         self.collect(&Index::read(&self.root)?.entries(), &in_use()?)
     }
