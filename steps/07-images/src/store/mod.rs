@@ -32,7 +32,6 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
 pub use blobs::Incoming;
-pub use collect::InUse;
 pub use remove::remove_tree;
 pub use writer::Writer;
 
