@@ -81,7 +81,11 @@ impl Asked {
 
     /// The image's layers with the container's changes above.
     pub fn overlay(&self) -> Overlay {
-        Overlay { directory: self.directory.clone(), layers: self.image.layers.len().max(1) }
+        Overlay {
+            directory: self.directory.clone(),
+            layers: self.image.layers.len().max(1),
+            volatile: self.run.remove,
+        }
     }
 
     /// What is mounted over the layers.

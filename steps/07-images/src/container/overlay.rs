@@ -18,6 +18,8 @@ pub struct Overlay {
     pub directory: PathBuf,
     /// How many layers the image has.
     pub layers: usize,
+    /// Whether nobody will want the changes after the container's end.
+    pub volatile: bool,
 }
 
 impl Isolation for Overlay {
@@ -26,7 +28,11 @@ impl Isolation for Overlay {
         // into the one page that mount(2) takes as options.
         chdir(&self.directory).context("cannot enter the container's directory")?;
         let lower: Vec<_> = (0..self.layers).map(|layer| format!("l/{layer}")).collect();
-        let options = format!("lowerdir={},upperdir=upper,workdir=work,userxattr", lower.join(":"));
+        // The end of an overlay writes all of its file system to the disk, other people's files too, and the
+        // container's last process waits for it. What is thrown away need not be safe before.
+        let volatile = if self.volatile { ",volatile" } else { "" };
+        let lower = lower.join(":");
+        let options = format!("lowerdir={lower},upperdir=upper,workdir=work,userxattr{volatile}");
         mount(Some("overlay"), "merged", Some("overlay"), MsFlags::empty(), Some(&*options))
             .context("cannot mount the image's layers with overlayfs")
     }
