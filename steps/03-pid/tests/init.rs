@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use common::{Host, LIMIT, end, ends, step03, told, walls};
@@ -46,6 +47,19 @@ fn the_end_of_the_command_is_the_end_of_all() {
     for pid in inside {
         ends(pid);
     }
+}
+
+#[test]
+fn a_command_that_was_stopped_has_not_ended() {
+    let mut host = Host::start(&mut step03(&["--init", "sh", "-c", "echo runs; read line; exit 6"]));
+    host.says("runs");
+    let init = host.container();
+    let [command] = children(init)[..] else { panic!("init has one child") };
+    kill(command, Signal::SIGSTOP).unwrap();
+    sleep(Duration::from_millis(50));
+    assert!(is_alive(init));
+    kill(command, Signal::SIGCONT).unwrap();
+    assert_eq!(host.end().code, 6);
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use common::{Host, end, ends, step03, told};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::getpid;
-use support::{NotApplicable, Role, namespaces, not_applicable, status};
+use support::{NotApplicable, Role, namespaces, not_applicable, not_run, status};
 
 /// The last number is the one that the process has in its own, innermost namespace.
 fn numbers(pid: nix::unistd::Pid) -> Vec<i32> {
@@ -112,12 +112,17 @@ fn the_machine_seems_to_be_up_for_as_long_as_asked() {
 
 #[test]
 fn a_container_in_a_container_has_its_own_uptime_too() {
-    let inner = step03(&["--uptime", "50", "cat", "/proc/uptime"]);
+    if end(&mut step03(&["python3", "-c", ""])).code != 0 {
+        return not_run("python3 is missing: apt-get install python3");
+    }
+    let clocks = "from time import *; print(clock_gettime(CLOCK_BOOTTIME), clock_gettime(CLOCK_MONOTONIC))";
+    let inner = step03(&["--uptime", "50", "python3", "-c", clocks]);
     let mut words = vec!["--uptime".as_ref(), "1000".as_ref(), inner.get_program()];
     words.extend(inner.get_args());
-    let shown = end(&mut step03(&words)).stdout;
-    let shown: f64 = shown.split(' ').next().unwrap().parse().unwrap();
-    assert!((50.0..110.0).contains(&shown), "{shown}");
+    let shown = end(&mut step03(&words));
+    let seconds: Vec<f64> = shown.stdout.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    assert_eq!(seconds.len(), 2, "{shown:?}");
+    assert!(seconds.iter().all(|shown| (50.0..110.0).contains(shown)), "{seconds:?}");
 }
 
 #[test]
