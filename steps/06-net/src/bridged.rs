@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::Pid;
 use step01_unshare::message;
 use step04_mount::Volume;
+use step05_userns::is_root;
 
 use crate::addresses::{Addresses, Subnet, hardware};
 use crate::bridge::{self, BRIDGE};
@@ -128,6 +129,10 @@ fn tidy(addresses: Addresses) -> Result<()> {
 /// The same for those who were killed and could not. What is left of another host is its
 /// folders: a bridge of its own ended with it, or its next command finds that.
 pub(crate) fn sweep() -> Result<()> {
+    // Root's bridge is not for an ordinary user to judge, whose own folder has no address of it.
+    if !is_root() {
+        return Ok(());
+    }
     for addresses in Addresses::of_others()? {
         if !addresses.in_use()? {
             addresses.remove();
