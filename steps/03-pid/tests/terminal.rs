@@ -25,10 +25,10 @@ if pid == 0:
 said = b""
 while b"runs" not in said and b"paused" not in said:
     said += os.read(terminal, 1024)
+time.sleep(0.2)
 if not keys:
     os.close(terminal)
 else:
-    time.sleep(0.2)
     own = [pid]
     while len(own) < stopped:
         own += [int(open(f"/proc/{own[-1]}/task/{own[-1]}/children").read().split()[0])]
