@@ -81,9 +81,11 @@ fn killed(options: &str, judge: impl Fn(&Boat)) {
     no_process_is_left();
     let moments = sample(&fs::read_to_string(&log).unwrap());
     let host = settled(&boat);
-    for moment in moments {
-        let inside: &[&str] = if moment.after_command { &["true"] } else { &["sleep", "1000"] };
-        let mut tracer = Background::spawn(&mut strace(&log, Some(&moment), &run(inside))).unwrap();
+    // Without a moment of its own, it is killed while the command runs.
+    for moment in std::iter::once(None).chain(moments.into_iter().map(Some)) {
+        let ends = moment.as_ref().is_some_and(|moment| moment.after_command);
+        let inside: &[&str] = if ends { &["true"] } else { &["sleep", "1000"] };
+        let mut tracer = Background::spawn(&mut strace(&log, moment.as_ref(), &run(inside))).unwrap();
         while tracer.child().try_wait().unwrap().is_none() {
             // Not every run makes the same number of calls: then the command runs, which is a moment too.
             if sleeps(&tracer) {

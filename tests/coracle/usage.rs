@@ -85,3 +85,25 @@ fn state_directory_that_is_not_ours_is_refused() {
     let mut command = support::command(env!("CARGO_BIN_EXE_coracle"));
     Ran::of(command.arg("--root").arg(&odd).args(["rmi", &boat.image])).ok();
 }
+
+#[test]
+fn i11_answers_that_nobody_takes_are_no_panic() {
+    let Some(boat) = Boat::new() else { return };
+    boat.run("--name kept", &["true"]).ok();
+    let shell = |redirection: &str, words: &[&str]| {
+        let command = boat.command(words);
+        let mut shell = support::command("sh");
+        shell.args(["-c", redirection, "sh"]).arg(command.get_program()).args(command.get_args());
+        Ran::of(shell.env("HOME", boat.path("")))
+    };
+    let observed = ["run", "--rm", "--observe", "--network=none", &boat.image, "true"];
+    for words in [&["ps", "--all"][..], &["images"], &["images", "-q"], &["ps", "-aq"], &["--help"], &[]] {
+        let full = shell("\"$@\" >/dev/full", words);
+        assert!(full.code != 0 && full.err.lines().count() == 1, "{full:?}");
+        assert!(full.err.contains("ENOSPC: No space left on device"), "{full:?}");
+        let closed = shell("\"$@\" | true", words);
+        assert_eq!((closed.code, &*closed.err), (0, ""), "{words:?}");
+    }
+    assert_eq!(shell("\"$@\" 2>/dev/full", &observed).code, 0);
+    assert_eq!(shell("\"$@\" 2>/dev/full", &["rm", "nobody"]).code, 1);
+}

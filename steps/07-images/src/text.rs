@@ -1,7 +1,11 @@
 //! Text of strangers: what may be printed of it.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
+
+use anyhow::{Context, Result};
 
 /// The longest piece of foreign text in a message, in characters.
 const LONGEST: usize = 200;
@@ -25,6 +29,22 @@ pub fn printable(text: &str) -> String {
 /// A line for the user, on stderr. That nobody reads it, as after `2>&1 | head -1`, is no error.
 pub fn tell(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// What a command was asked for, on stdout. That nobody reads it to the end, as before `| head -1`, is no error.
+///
+/// Nothing is kept in a buffer: a process that clones others would write it twice.
+pub fn answer(text: impl Display) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+        output.write_all(text.to_string().as_bytes())
+    };
+    match write() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to the standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

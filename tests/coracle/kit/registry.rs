@@ -1,11 +1,11 @@
 //! Debian's docker-registry on a free port of loopback: one for all tests of this process, with which it ends.
 
 use std::collections::HashMap;
+use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::{env, fs};
 
 use support::{program, wait_until};
 
@@ -19,7 +19,8 @@ struct Registry {
     _leash: Child,
 }
 
-/// Nobody drops what is static. But the pipe is closed when this process ends, in whatever way.
+/// Nobody drops what is static. But the pipe is closed when this process ends, in whatever way. (A test that is alone
+/// ends with all of its processes, and with its own /dev/shm.)
 const LEASH: &str = r#"folder=$1; shift; "$@" & read -r _; kill $!; wait; rm -rf "$folder""#;
 
 /// Pushes an image, and returns its name.
@@ -56,7 +57,7 @@ fn registry() -> Option<&'static Registry> {
 
 fn start() -> Registry {
     let folder =
-        tempfile::Builder::new().prefix("coracle-registry-").tempdir_in(env::temp_dir()).unwrap().keep();
+        tempfile::Builder::new().prefix("coracle-registry-").tempdir_in(super::place()).unwrap().keep();
     // Bound and given back: nobody else takes it so soon.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let host = format!("127.0.0.1:{port}");

@@ -13,6 +13,7 @@ use crate::names::{Reference, Version};
 use crate::records::now;
 use crate::store::{Named, Store};
 use crate::task;
+use crate::text::answer;
 
 /// List the images that are here.
 #[derive(Debug, Clone, Args)]
@@ -30,7 +31,7 @@ impl Images {
         let store = place.store()?;
         let images = store.images()?;
         if self.quiet {
-            images.iter().for_each(|named| println!("{}", self.id(named)));
+            answer(images.iter().map(|named| self.id(named) + "\n").collect::<String>())?;
             return Ok(0);
         }
         let this = self.clone();
@@ -38,8 +39,7 @@ impl Images {
         task::in_child(move || {
             let header = ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"].map(str::to_owned).to_vec();
             let rows = images.iter().map(|named| this.row(&store, named));
-            print!("{}", table(&std::iter::once(header).chain(rows).collect::<Vec<_>>()));
-            Ok(())
+            answer(table(&std::iter::once(header).chain(rows).collect::<Vec<_>>()))
         })?;
         Ok(0)
     }

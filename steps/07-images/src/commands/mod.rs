@@ -8,6 +8,7 @@ mod rmi;
 mod run;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ use crate::digest::Digest;
 use crate::records::Containers;
 use crate::store::Store;
 use crate::task;
+use crate::text::answer;
 
 // ANCHOR: common
 /// The commands that build no walls.
@@ -115,7 +117,7 @@ impl Place {
 pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
     report(match C::try_parse() {
         Ok(cli) => execute(cli).map_err(|error| with_code(error, 1)),
-        Err(error) => answer(&error, C::command()),
+        Err(error) => judge(&error, C::command()),
     })
 }
 
@@ -129,15 +131,11 @@ pub(crate) fn with_code(error: anyhow::Error, code: u8) -> anyhow::Error {
 
 /// Nothing at all is a question for help. Docker's exit codes for a command line that makes no
 /// sense are 1 for a command that is not there and for too few words, and 125 for a wrong option.
-fn answer(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
+fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
     let code = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            error.print()?;
-            return Ok(0);
-        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return show(&error.render()),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            command.print_help()?;
-            return Ok(0);
+            return show(&command.render_help());
         }
         ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument => 1,
         _ => 125,
@@ -151,6 +149,12 @@ fn answer(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
     let program = [command.get_name(), &verb.to_string_lossy()].join(" ");
     let way_out = format!("Run '{} --help' for more information", program.trim_end());
     Err(Failed { code, text: format!("{}\n{way_out}", what.join(" ")) }.into())
+}
+
+fn show(help: &clap::builder::StyledStr) -> Result<u8> {
+    let text = if std::io::stdout().is_terminal() { help.ansi().to_string() } else { help.to_string() };
+    answer(text)?;
+    Ok(0)
 }
 
 /// Whose image was removed by force, the last container that stood on it takes the layers along.

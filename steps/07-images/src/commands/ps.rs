@@ -6,7 +6,7 @@ use clap::Args;
 use super::Place;
 use crate::human::{duration, table};
 use crate::records::{Record, Status, now};
-use crate::text::printable;
+use crate::text::{answer, printable};
 
 /// List containers.
 #[derive(Debug, Args)]
@@ -27,15 +27,12 @@ impl Ps {
         let mut records = place.containers()?.all()?;
         records.retain(|record| self.all || record.state.status == Status::Running);
         if self.quiet {
-            records.iter().for_each(|record| println!("{}", self.id(record)));
+            answer(records.iter().map(|record| self.id(record) + "\n").collect::<String>())?;
             return Ok(0);
         }
         let header = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
         let rows = records.iter().map(|record| self.row(record));
-        print!(
-            "{}",
-            table(&std::iter::once(header.map(str::to_owned).to_vec()).chain(rows).collect::<Vec<_>>())
-        );
+        answer(table(&std::iter::once(header.map(str::to_owned).to_vec()).chain(rows).collect::<Vec<_>>()))?;
         Ok(0)
     }
 

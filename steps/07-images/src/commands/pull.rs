@@ -9,6 +9,7 @@ use crate::manifest::{Image, Platform};
 use crate::names::Reference;
 use crate::pull::{PullOptions, pull, unpack_image};
 use crate::store::Store;
+use crate::text::{answer, tell};
 use crate::{credentials, host_tools, registry, task};
 
 /// Get an image from a registry.
@@ -39,7 +40,7 @@ impl Pull {
         let store = place.store()?;
         let reference: Reference = self.image.parse()?;
         fetch(&store, &reference, &self.registry)?;
-        println!("{reference}");
+        answer(format_args!("{reference}\n"))?;
         Ok(0)
     }
 }
@@ -63,7 +64,7 @@ pub(super) fn get(store: &Store, name: &str, when: When, args: &PullArgs) -> Res
         bail!("No such image: {}", reference.familiar());
     }
     if when == When::Missing && !args.quiet {
-        eprintln!("Unable to find image '{}' locally", reference.familiar());
+        tell(format_args!("Unable to find image '{}' locally", reference.familiar()));
     }
     fetch(store, &reference, args)?;
     find(store, name)?.with_context(|| format!("cannot find the image {name} that was just pulled"))
@@ -111,7 +112,7 @@ fn fetch(store: &Store, reference: &Reference, args: &PullArgs) -> Result<()> {
 
 fn warn(sentences: Vec<String>) -> Result<()> {
     for sentence in sentences {
-        eprintln!("warning: {sentence}");
+        tell(format_args!("warning: {sentence}"));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use nix::unistd::Pid;
 
 use super::{Place, for_each, tidy};
 use crate::records::{Containers, Held, Record};
+use crate::text::{answer, tell};
 
 /// Remove containers.
 #[derive(Debug, Args)]
@@ -25,7 +26,7 @@ impl Rm {
         for_each(&self.containers, |text| {
             let record = match containers.find(text) {
                 Err(error) if self.force && error.to_string().starts_with("No such container") => {
-                    eprintln!("{error:#}");
+                    tell(format_args!("{error:#}"));
                     return Ok(());
                 }
                 other => other?,
@@ -41,8 +42,7 @@ impl Rm {
                 ),
             }
             tidy(place, &image)?;
-            println!("{text}");
-            Ok(())
+            answer(format_args!("{text}\n"))
         })
     }
 }

@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::{Place, for_each};
 use crate::task;
+use crate::text::answer;
 
 /// Remove images.
 #[derive(Debug, Args)]
@@ -39,7 +40,7 @@ impl Rmi {
             // Only a user namespace may remove the files of its ids.
             task::in_child(move || {
                 for line in store.writer()?.remove(&text, force, &|| all.layers())? {
-                    println!("{line}");
+                    answer(line + "\n")?;
                 }
                 Ok(())
             })

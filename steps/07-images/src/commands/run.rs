@@ -17,6 +17,7 @@ use super::{Place, tidy, with_code};
 use crate::container::{Asked, Terminal, console};
 use crate::manifest::Image;
 use crate::records::{Held, Record, State, Status, check_name, new_id, new_name, now};
+use crate::text::tell;
 use crate::{container, store};
 
 /// The options and words of `run`.
@@ -164,7 +165,7 @@ fn launch(held: &mut Held, asked: &Asked, walls: impl Fn(&Asked) -> Result<Conta
     }
     let created = container.create(asked.last()?)?;
     if asked.run.observe {
-        eprint!("{}", observe::observe(created.pid())?);
+        tell(observe::observe(created.pid())?.to_string().trim_end());
     }
     held.record.state = State::begin(created.pid().as_raw(), asked.ports.borrow().clone());
     held.write_state()?;
