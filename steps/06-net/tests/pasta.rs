@@ -150,6 +150,10 @@ fn files_of_the_dead_are_removed_by_the_next_command() {
             .read_dir()
             .is_ok_and(|entries| entries.flatten().any(|entry| entry.path().join("hosts").exists()))
     });
+    // All that will ever be there must be known, or somebody could live on with the lock.
+    wait_until("the command runs", LIMIT, || {
+        descendants(host.pid()).into_iter().any(|pid| command_name(pid).as_deref() == Some("sleep"))
+    });
     let all = descendants(host.pid());
     kill(host.pid(), Signal::SIGKILL).unwrap();
     host.child().wait().unwrap();
