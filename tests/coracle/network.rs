@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use support::{NotApplicable, Role, alone, not_applicable, not_run, program};
+use support::{Background, NotApplicable, Role, alone, not_applicable, not_run, program};
 
-use crate::kit::{Boat, LIMIT, Ran, Started};
+use crate::kit::{Boat, LIMIT, Ran, Started, tool};
 
 /// The boat, unless a network cannot be had here, which is said. Root's bridge is the host's: the test runs again
 /// where the host is its own.
@@ -102,6 +102,38 @@ fn published_port_is_reached_and_listed_and_free_again() {
     boat.coracle("ps").ok();
     support::wait_until("nobody answers any more", LIMIT, || TcpStream::connect(host).is_err());
     std::net::TcpListener::bind(host).unwrap();
+}
+
+#[test]
+fn published_port_is_reached_from_another_host() {
+    if Role::here() != Role::Root {
+        return not_applicable(NotApplicable::NoBridge);
+    }
+    let Some(boat) = connected() else { return };
+    // The other host is one more network, with a cable to this one.
+    let mut unshare = support::command("unshare");
+    let other = Background::spawn(unshare.args(["--net", "sleep", "1000"])).unwrap();
+    let pid = other.pid().to_string();
+    let net = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    support::wait_until("the other host is there", LIMIT, || {
+        net(&pid).is_some_and(|inode| Some(inode) != net("self"))
+    });
+    let inside = ["nsenter", "--net", "--target", &pid];
+    let ip = |before: &[&str], words: &str| {
+        drop(tool(&[before, &["ip"], &words.split(' ').collect::<Vec<_>>()].concat()))
+    };
+    ip(&[], &format!("link add cable type veth peer name cable netns {pid}"));
+    ip(&[], "address add 192.0.2.1/24 dev cable");
+    ip(&[], "link set cable up");
+    ip(&inside, "address add 192.0.2.2/24 dev cable");
+    ip(&inside, "link set cable up");
+
+    let _runs = Started::of(&mut run(&boat, "-p 8080:80", "echo started; exec httpd -f -p 80 -h /"));
+    assert!(boat.coracle("ps").ok().contains("0.0.0.0:8080->80/tcp"));
+    let get = [&inside[..], &["busybox", "wget", "-q", "-O", "-", "http://192.0.2.1:8080/greeting"]].concat();
+    support::wait_until("it answers", LIMIT, || {
+        support::command(get[0]).args(&get[1..]).output().unwrap().stdout == b"hello from above\n"
+    });
 }
 
 #[test]
