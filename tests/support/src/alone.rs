@@ -54,7 +54,12 @@ fn inner() -> Option<Command> {
     Some(unshare)
 }
 
+/// What others have mounted below /tmp is theirs to end, at any time: the kernel takes away mounts of a
+/// directory that is removed, from all namespaces.
 const PREPARE: &str = "
+    awk '$5 ~ \"^/tmp/\" {print $5}' /proc/self/mountinfo | while read -r point; do
+        case $1 in $point/*) ;; *) umount --lazy $point 2>/dev/null || true ;; esac
+    done
     mount -t tmpfs shm /dev/shm
     mount -t tmpfs run /run
     mount --make-rshared /
