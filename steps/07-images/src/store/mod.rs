@@ -44,7 +44,7 @@ use index::Index;
 const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// What may be in the folder of a store that was not finished: its own names, and that of the containers beside it.
-const OURS: [&str; 5] = ["blobs", "containers", "index.json", "layers", "tmp"];
+const OURS: [&str; 6] = ["blobs", "containers", "index.json", "layers", "oci-layout", "tmp"];
 
 /// A place for images. Cheap to clone: it is a path.
 #[derive(Clone, Debug)]
