@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{End, Host, LIMIT, end, ends, step03, told, walls};
 use nix::sys::signal::Signal;
-use support::{children, command, command_name, is_alive, not_run, wait_until};
+use support::{children, command, command_name, is_alive, not_run, status, wait_until};
 
 /// Shell words in front of a command, such as `trap '' HUP`, and the same before step 03.
 fn after(setting: &str, program: &Command) -> Command {
@@ -77,8 +77,12 @@ fn signals_are_passed_on_to_the_command() {
 #[test]
 fn process_one_ignores_what_it_has_no_handler_for() {
     let host = Host::start(&mut step03(&["sleep", "1000"]));
-    wait_until("the command runs", LIMIT, || {
-        children(host.pid()).first().and_then(|pid| command_name(*pid)).as_deref() == Some("sleep")
+    // It has its name already while the kernel still closes the channel for it.
+    wait_until("the command sleeps", LIMIT, || {
+        children(host.pid()).first().is_some_and(|pid| {
+            command_name(*pid).as_deref() == Some("sleep")
+                && status(*pid).is_ok_and(|fields| fields["State"].starts_with('S'))
+        })
     });
     host.signal(Signal::SIGTERM);
     host.signal(Signal::SIGINT);
