@@ -226,11 +226,13 @@ int main(int count, char **words) {
     close(ends[1]);
     struct pollfd ready[2] = {{ends[0], POLLIN, 0}, {signal, POLLIN, 0}};
     send(ends[0], "go", 2, MSG_NOSIGNAL);
-    poll(ready, 2, -1);
-    hear(ends[0]);
-    send(ends[0], "go", 2, MSG_NOSIGNAL);
     char text[16384];
     poll(ready, 2, -1);
+    recv(ends[0], text, 1, MSG_PEEK | MSG_DONTWAIT);
+    hear(ends[0]);
+    send(ends[0], "go", 2, MSG_NOSIGNAL);
+    poll(ready, 2, -1);
+    recv(ends[0], text, 1, MSG_PEEK | MSG_DONTWAIT);
     if (recv(ends[0], text, sizeof text, 0) > 0)
         return 125;
     close(ends[0]);
