@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use step03_pid::{Container, Pids};
 use step04_mount::MountNamespace;
-use step07_images::commands::{self, Common, Place, RunArgs};
+use step07_images::commands::{self, Asking, Common, Place, RunArgs};
 use step07_images::container::{Asked, NoInput};
 
 /// Pull images and run them
@@ -22,7 +22,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Run a command in a new container
-    Run(Box<RunArgs>),
+    Run(Box<Asking<RunArgs>>),
     #[command(flatten)]
     Common(Common),
 }

@@ -1,6 +1,8 @@
 //! The commands: one file each, and what they share.
 
+mod asking;
 mod images;
+mod options;
 mod ps;
 mod pull;
 mod rm;
@@ -18,12 +20,14 @@ use clap::{Args, Parser, Subcommand};
 use step03_pid::{Failed, report};
 use step05_userns::is_root;
 
+pub use asking::Asking;
 pub use images::Images;
+pub use options::{RunArgs, When};
 pub use ps::Ps;
 pub use pull::{Pull, PullArgs};
 pub use rm::Rm;
 pub use rmi::Rmi;
-pub use run::{RunArgs, When, run};
+pub use run::run;
 
 use crate::digest::Digest;
 use crate::records::Containers;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use super::Place;
-use super::run::When;
+use super::options::When;
 use crate::manifest::{Image, Platform};
 use crate::names::Reference;
 use crate::pull::{PullOptions, pull, unpack_image};

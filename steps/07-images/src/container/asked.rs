@@ -188,8 +188,8 @@ fn command(image: &Image, run: &RunArgs) -> Vec<OsString> {
         Some(word) => vec![word.clone()],
         None => of_image(&image.settings.entrypoint),
     };
-    let words = match &run.command {
-        words if !words.is_empty() => words.clone(),
+    let words = match run.command() {
+        words if !words.is_empty() => words.to_owned(),
         _ if run.entrypoint.is_some() => Vec::new(),
         _ => of_image(&image.settings.cmd),
     };

@@ -1,7 +1,9 @@
 //! Records: what is written down of each container, and how the living are told from the dead.
 //!
 //! ```text
-//!   containers/ID/config.json   what was asked for and what it was resolved to: never changed
+//!   containers/ID/config.json   what is known about it: never changed
+//!   containers/ID/words         the words of `run`, settled: its walls are built from them
+//!   containers/ID/image.json    the image, as it was when the container was made
 //!   containers/ID/state.json    how far it has come
 //!   containers/ID/l upper work merged   its file system: see `Overlay`
 //! ```
@@ -9,6 +11,7 @@
 //! directory, and the kernel takes the lock from the dead: a record that says "running" and
 //! whose lock is free is of a container whose monitor was killed.
 
+mod recipe;
 mod record;
 mod words;
 
@@ -21,6 +24,7 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+pub use recipe::Recipe;
 pub use record::{Record, State, Status, now};
 pub use words::{check_name, new_id, new_name};
 
