@@ -17,4 +17,5 @@ pub mod records;
 pub mod registry;
 pub mod store;
 pub mod task;
+pub mod template;
 pub mod text;
