@@ -4,6 +4,7 @@
 mod kit;
 
 // From an image to its end.
+mod container;
 mod debian;
 mod exit_codes;
 mod host_tools;
@@ -12,6 +13,7 @@ mod life;
 mod names;
 mod pull;
 mod references;
+mod rename;
 mod settings;
 mod together;
 mod usage;
@@ -20,6 +22,7 @@ mod users;
 mod files;
 mod input;
 mod network;
+mod port;
 mod signals;
 mod terminal;
 // What keeps it apart.

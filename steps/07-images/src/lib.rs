@@ -10,6 +10,7 @@ pub mod host_tools;
 mod human;
 pub mod layers;
 pub mod manifest;
+pub mod moment;
 pub mod names;
 pub mod progress;
 pub mod pull;

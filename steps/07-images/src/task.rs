@@ -5,8 +5,11 @@
 //! there may the files of an image be given to other ids, and be removed again.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
+use rustix::fs::{MemfdFlags, memfd_create};
 use step03_pid::{Container, Failed, Isolation, Last, launch};
 use step05_userns::{User, is_root};
 
@@ -26,6 +29,21 @@ pub fn in_child(work: impl Fn() -> Result<()> + 'static) -> Result<()> {
     Ok(())
 }
 // ANCHOR_END: task
+
+/// The same, for work that has an answer. It is kept in memory of the kernel's (`man 2 memfd_create`): a pipe would
+/// have to be emptied by somebody, and this process waits.
+///
+/// # Errors
+/// Those of the work, as text.
+pub fn ask_child(work: impl Fn() -> Result<Vec<u8>> + 'static) -> Result<Vec<u8>> {
+    let memory = memfd_create("answer", MemfdFlags::CLOEXEC).context("cannot make a file in memory")?;
+    let mut answer = File::from(memory);
+    let childs = answer.try_clone().context("cannot duplicate a descriptor")?;
+    in_child(move || (&childs).write_all(&work()?).context("cannot keep the answer"))?;
+    let mut bytes = Vec::new();
+    answer.rewind().and_then(|()| answer.read_to_end(&mut bytes)).context("cannot read the answer")?;
+    Ok(bytes)
+}
 
 struct Task(Box<dyn Fn() -> Result<()>>);
 

@@ -1,15 +1,19 @@
 //! The commands: one file each, and what they share.
 
 mod asking;
+mod container;
+mod groups;
 mod images;
 mod options;
+mod port;
 mod ps;
 mod pull;
+mod rename;
 mod rm;
 mod rmi;
 mod run;
+mod sizes;
 
-use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,10 +25,14 @@ use step03_pid::{Failed, report};
 use step05_userns::is_root;
 
 pub use asking::Asking;
+pub use container::ContainerVerb;
+pub use groups::with_groups;
 pub use images::Images;
 pub use options::{RunArgs, When};
+pub use port::Port;
 pub use ps::Ps;
 pub use pull::{Pull, PullArgs};
+pub use rename::Rename;
 pub use rm::Rm;
 pub use rmi::Rmi;
 pub use run::run;
@@ -49,6 +57,13 @@ pub enum Common {
     Ps(Ps),
     /// Remove containers
     Rm(Rm),
+    /// Give a container another name
+    Rename(Rename),
+    /// List a container's published ports
+    Port(Port),
+    /// Manage containers
+    #[command(subcommand)]
+    Container(ContainerVerb),
 }
 
 impl Common {
@@ -63,6 +78,9 @@ impl Common {
             Self::Rmi(command) => command.execute(place),
             Self::Ps(command) => command.execute(place),
             Self::Rm(command) => command.execute(place),
+            Self::Rename(command) => command.execute(place),
+            Self::Port(command) => command.execute(place),
+            Self::Container(command) => command.execute(place),
         }
     }
 }
@@ -119,9 +137,9 @@ impl Place {
 
 /// Reads the command line, does what it says, and prints at most one message.
 pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
-    report(match C::try_parse() {
+    report(match groups::parse::<C>() {
         Ok(cli) => execute(cli).map_err(|error| with_code(error, 1)),
-        Err(error) => judge(&error, C::command()),
+        Err(error) => judge(&error, with_groups(C::command())),
     })
 }
 
@@ -137,10 +155,10 @@ pub(crate) fn with_code(error: anyhow::Error, code: u8) -> anyhow::Error {
 /// sense are 1 for a command that is not there and for too few words, and 125 for a wrong option.
 fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
     let code = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return show(&error.render()),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            return show(&command.render_help());
-        }
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return show(&error.render()),
+        ErrorKind::MissingSubcommand => return show(&command.render_help()),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument => 1,
         _ => 125,
     };
@@ -148,10 +166,13 @@ fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
     let text = error.render().to_string();
     let what = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
     let what: Vec<_> = what.split_whitespace().collect();
-    let is_verb = |word: &OsString| word.to_str().is_some_and(|word| command.find_subcommand(word).is_some());
-    let verb = std::env::args_os().skip(1).find(is_verb).unwrap_or_default();
-    let program = [command.get_name(), &verb.to_string_lossy()].join(" ");
-    let way_out = format!("Run '{} --help' for more information", program.trim_end());
+    let (mut program, mut at) = (command.get_name().to_owned(), &command);
+    for word in std::env::args_os().skip(1) {
+        if let Some(verb) = at.find_subcommand(&word) {
+            (program, at) = (format!("{program} {}", word.to_string_lossy()), verb);
+        }
+    }
+    let way_out = format!("Run '{program} --help' for more information");
     Err(Failed { code, text: format!("{}\n{way_out}", what.join(" ")) }.into())
 }
 

@@ -15,6 +15,9 @@ pub struct Rm {
     /// Also one that runs, which is killed; one that is not there is no error
     #[arg(short, long)]
     force: bool,
+    /// Also the volumes without a name that nobody else has
+    #[arg(short, long)]
+    volumes: bool,
     /// Names or ids
     #[arg(required = true)]
     containers: Vec<String>,

@@ -1,7 +1,7 @@
 //! Records: what is written down of each container, and how the living are told from the dead.
 //!
 //! ```text
-//!   containers/ID/config.json   what is known about it: never changed
+//!   containers/ID/config.json   what is known about it: only its name ever changes
 //!   containers/ID/words         the words of `run`, settled: its walls are built from them
 //!   containers/ID/image.json    the image, as it was when the container was made
 //!   containers/ID/state.json    how far it has come
@@ -68,14 +68,7 @@ impl Containers {
     pub fn create(&self, record: Record) -> Result<Held> {
         // Between looking for the name and taking it nobody else may do the same.
         let _alone = self.lock()?;
-        if let Some(other) = self.all()?.into_iter().find(|other| other.name == record.name) {
-            bail!(
-                "Conflict. The container name \"/{}\" is already in use by container \"{}\". \
-                 You have to remove (or rename) that container to be able to reuse that name.",
-                record.name,
-                other.id
-            );
-        }
+        self.refuse_taken(&record.name)?;
         let directory = self.directory.join(&record.id);
         fs::create_dir(&directory).with_context(|| cannot(&directory))?;
         let lock = try_lock(&directory)?.context("the new container is locked by somebody else")?;
@@ -85,6 +78,29 @@ impl Containers {
         Ok(held)
     }
     // ANCHOR_END: create
+
+    /// Gives a container another name, whoever runs it.
+    ///
+    /// # Errors
+    /// The name is taken or none, or the container has gone.
+    pub fn rename(&self, mut record: Record, name: &str) -> Result<()> {
+        check_name(name)?;
+        let _alone = self.lock()?;
+        self.refuse_taken(name)?;
+        record.name = name.to_owned();
+        record.write_config(&self.directory.join(&record.id))
+    }
+
+    fn refuse_taken(&self, name: &str) -> Result<()> {
+        match self.all()?.into_iter().find(|other| other.name == name) {
+            Some(other) => bail!(
+                "Conflict. The container name \"/{name}\" is already in use by container \"{}\". \
+                 You have to remove (or rename) that container to be able to reuse that name.",
+                other.id
+            ),
+            None => Ok(()),
+        }
+    }
 
     /// Reads all records, the newest first. A directory without a record is half-made and no
     /// container.
