@@ -106,7 +106,7 @@ fn download(writer: &Writer, registry: &Registry, item: &Item, stop: &AtomicBool
     item.progress.state("Pulling fs layer");
     let mut incoming = writer.incoming(blob)?;
     registry.blob(blob, &mut incoming, &go_on)?;
-    incoming.keep()?;
+    writer.keep(incoming)?;
     item.progress.state("Download complete");
     Ok(())
 }

@@ -44,6 +44,11 @@ pub fn pull(store: &Store, reference: &Reference, options: &PullOptions) -> Resu
     let first = registry.manifest(&reference.version)?;
     let told = first.digest;
     let wanted = options.platform.clone().unwrap_or_else(Platform::of_this_machine);
+    if let Some(image) = up_to_date(store, reference, &told, &wanted)? {
+        progress.say(&format!("Digest: {told}"));
+        progress.say(&format!("Status: Image is up to date for {}", reference.familiar()));
+        return Ok(image);
+    }
     let fetched = choose(&registry, first, &wanted)?;
 
     let writer = store.writer()?;
@@ -71,6 +76,23 @@ pub fn pull(store: &Store, reference: &Reference, options: &PullOptions) -> Resu
     Ok(image)
 }
 // ANCHOR_END: pull
+
+/// The image that has this name already, if the registry still means the same, and all of it is here: then there is
+/// nothing to write, and nobody to wait for.
+fn up_to_date(
+    store: &Store,
+    reference: &Reference,
+    told: &Digest,
+    wanted: &Platform,
+) -> Result<Option<Image>> {
+    let _reading = store.reading()?;
+    let name = reference.to_string();
+    let named = store.images()?.into_iter().find(|named| named.name.as_ref() == Some(&name));
+    let image = named.filter(|named| named.pulled == Some(*told)).map(|named| named.image);
+    Ok(image.filter(|image| {
+        image.platform.fits(wanted).is_some() && store.is_whole(image) && store.is_unpacked(image)
+    }))
+}
 
 fn greeting(reference: &Reference) -> String {
     let repository = &reference.repository;
@@ -113,7 +135,7 @@ fn add_config(writer: &Writer, registry: &Registry, image: Digest, manifest: &Ma
     if !writer.has_verified_blob(config)? {
         let mut incoming = writer.incoming(config)?;
         registry.blob(config, &mut incoming, &|_| Ok(()))?;
-        incoming.keep()?;
+        writer.keep(incoming)?;
     }
     Image::new(image, manifest, &writer.document(config)?)
 }

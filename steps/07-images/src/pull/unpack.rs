@@ -1,6 +1,6 @@
 //! From blobs to trees.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -53,13 +53,12 @@ impl<'a> Unpacking<'a> {
     }
 
     /// Gives the trees their names, when all of their files are on the disk: after a power cut, a tree with a name is
-    /// whole. One syncfs(2) costs less than an fsync(2) for each file.
+    /// whole.
     pub fn finish(self) -> Result<()> {
         if self.fresh.is_empty() {
             return Ok(());
         }
-        let folder = File::open(self.writer.root()).context("cannot open the image store")?;
-        rustix::fs::syncfs(&folder).context("cannot write the layers to the disk")?;
+        self.writer.sync()?;
         for (tree, place) in self.fresh {
             tree.becomes(&place)?;
         }

@@ -13,37 +13,54 @@ use crate::store::Incoming;
 const PROGRESS: u64 = 1 << 20;
 
 impl Registry {
-    /// Gets a blob. After a cut it goes on where it was, if the registry can; `progress` is told how many bytes are
-    /// here, and may stop it. The caller verifies the whole by [`Incoming::keep`].
+    /// Gets a blob. After a cut it goes on where it was, if the registry can, also after one of an earlier pull;
+    /// `progress` is told how many bytes are here, and may stop it. The caller verifies the whole by
+    /// [`crate::store::Writer::keep`].
+    // ANCHOR: resume
     pub fn blob(
         &self,
         blob: &Descriptor,
         into: &mut Incoming,
         progress: &dyn Fn(u64) -> Result<()>,
     ) -> Result<()> {
-        let mut etag: Option<String> = None;
-        let mut gained = 0;
+        let mut gained = into.position();
         self.patiently(&format!("blob {}", blob.digest), |tries| {
             progress(into.position())?;
+            if into.is_right() {
+                return Ok(());
+            }
+            if into.is_complete() {
+                into.restart()?;
+            }
             if into.position() >= gained + PROGRESS {
                 tries.start_over();
                 gained = into.position();
             }
             let response = self.get(&format!("blobs/{}", blob.digest), &["*/*"], into.position())?;
-            let this = header(&response.headers, "etag").map(str::to_owned);
-            let is_the_same = etag.is_none() || etag == this;
-            if into.position() > 0 && !(is_the_same && goes_on(&response, into.position())) {
-                into.restart()?;
-                gained = 0;
-                if response.status == 206 {
-                    etag = None;
-                    return Err(Trouble::Passing(anyhow!("the registry went on somewhere else")));
+            let etag = header(&response.headers, "etag");
+            if into.position() > 0 {
+                let before = into.etag();
+                let is_the_same = before.is_none() || before.as_deref() == etag;
+                if !(is_the_same && goes_on(&response, into.position())) {
+                    into.restart()?;
+                    gained = 0;
+                    if response.status != 200 {
+                        return Err(Trouble::Passing(anyhow!("the registry went on somewhere else")));
+                    }
                 }
             }
-            etag = this;
-            receive(response, into, progress)
+            if into.position() == 0 {
+                into.set_etag(etag);
+            }
+            receive(response, into, progress)?;
+            if into.is_inherited() && !into.is_right() {
+                into.restart()?;
+                return Err(Trouble::Passing(anyhow!("what an earlier pull had left was damaged")));
+            }
+            Ok(())
         })
     }
+    // ANCHOR_END: resume
 }
 
 /// Whether this is the rest that was asked for (RFC 9110, section 14.4). Everything from the start is 200.

@@ -162,7 +162,8 @@ impl Registry {
         }
     }
 
-    /// One request: answers at most one challenge, and fails unless the status is 200 or 206.
+    /// One request: answers at most one challenge, and fails unless the status is 200 or 206, or 416 for a rest that
+    /// there is not.
     // ANCHOR: get
     fn get(&self, path: &str, accept: &[&str], from: u64) -> Result<Response, Trouble> {
         let url = format!("{}/v2/{}/{path}", self.address, self.repository);
@@ -174,6 +175,7 @@ impl Registry {
             let response = self.http.get(request)?;
             match response.status {
                 200 | 206 => return Ok(response),
+                416 if from > 0 => return Ok(response),
                 401 if response.same_origin && !is_answered => {
                     let answer = self.asker().answer(&response.headers)?;
                     *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);

@@ -5,7 +5,8 @@
 //!   index.json                 the names: one descriptor of a manifest each
 //!   blobs/sha256/<hex>         manifests, configs and compressed layers, named by their hash
 //!   layers/<hex>/              ours: each layer unpacked once, named by its chain id
-//!   tmp/                       ours: what is not finished; it becomes visible by a rename
+//!   tmp/                       ours: what is not finished; it becomes visible by a rename. `partial-<hex>`
+//!                              is the beginning of a blob, which the next pull goes on with
 //! ```
 //! Other tools read it: `skopeo copy oci:ROOT:docker.io/library/alpine:3.20 dir:/tmp/x` and
 //! `umoci stat --image ROOT:docker.io/library/alpine:3.20`. Both take what stands before the first colon for the
@@ -20,6 +21,7 @@
 
 mod blobs;
 mod collect;
+mod incoming;
 mod index;
 mod remove;
 mod writer;
@@ -31,7 +33,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
-pub use blobs::Incoming;
+pub use incoming::Incoming;
 pub use remove::remove_tree;
 pub use writer::Writer;
 

@@ -3,13 +3,13 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use nix::fcntl::FlockArg;
 
 use super::index::Index;
-use super::remove::remove_tree;
-use super::{Incoming, Lock, Store};
+use super::{Incoming, Lock, Store, incoming};
 use crate::digest::HashingReader;
 use crate::manifest::Descriptor;
 use crate::names::Reference;
@@ -21,6 +21,8 @@ pub struct Writer {
     pub(super) store: Store,
     #[expect(dead_code, reason = "it is held, not used")]
     lock: Lock,
+    /// Something has a name, and may not be on the disk yet.
+    unsynced: AtomicBool,
 }
 
 impl Deref for Writer {
@@ -40,15 +42,10 @@ impl Writer {
                 store.lock("tmp", FlockArg::LockExclusive)?
             }
         };
-        // Only a writer leaves something there, and there is no other: this was left by the dead.
-        let leftovers = store.root.join("tmp");
-        for left in fs::read_dir(&leftovers).context("cannot read tmp of the store")? {
-            let path = left?.path();
-            if let Err(error) = remove_tree(&path) {
-                tell(format_args!("warning: cannot remove {}: {error}", path.display()));
-            }
-        }
-        Ok(Self { store, lock })
+        incoming::sweep(&store.root, |path, error| {
+            tell(format_args!("warning: cannot remove {}: {error}", path.display()));
+        })?;
+        Ok(Self { store, lock, unsynced: AtomicBool::new(false) })
     }
 
     /// Whether a blob is here with the right content; if its content is wrong, it is removed.
@@ -67,9 +64,24 @@ impl Writer {
         Ok(false)
     }
 
-    /// Begins a blob whose digest and size are known.
+    /// Begins a blob whose digest and size are known, or goes on with it.
     pub fn incoming(&self, expected: &Descriptor) -> Result<Incoming> {
         Incoming::new(&self.store, expected)
+    }
+
+    /// Gives a blob its name, if it is what was expected. It is on the disk after the next [`Writer::sync`].
+    pub fn keep(&self, blob: Incoming) -> Result<()> {
+        blob.keep()?;
+        self.unsynced.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Returns when all that was written is on the disk. One syncfs(2) costs less than an fsync(2) for each file.
+    pub fn sync(&self) -> Result<()> {
+        let sync = || Ok::<_, std::io::Error>(rustix::fs::syncfs(File::open(&self.root)?)?);
+        sync().context("cannot write the images to the disk")?;
+        self.unsynced.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Adds what we made ourselves: the digest is whatever it turns out to be.
@@ -92,7 +104,10 @@ impl Writer {
 
     /// Names an image, as the last act of whatever brought it here.
     pub fn tag(&self, reference: &Reference, manifest: &Descriptor) -> Result<()> {
-        // The names of the blobs must be on the disk before something points to them.
+        // The blobs and their names must be on the disk before something points to them.
+        if self.unsynced.load(Ordering::Relaxed) {
+            self.sync()?;
+        }
         let blobs = self.root.join("blobs/sha256");
         File::open(blobs)
             .and_then(|folder| folder.sync_all())

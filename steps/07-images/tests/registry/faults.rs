@@ -164,7 +164,7 @@ fn r6_a_line_that_always_breaks_is_given_up() {
     let (here, content) = (Here::new(), large());
     let path = content.layer_path(0);
     let server = registry(&content, &path, |_, _, honest| honest.cut_at(100_000));
-    let error = here.refused(&format!("{}/x:1", server.host));
+    let error = here.broken_off(&format!("{}/x:1", server.host));
     assert!(error.contains("it broke off after 100000 bytes"), "{error}");
     assert_eq!(server.count(&path), 5);
 }

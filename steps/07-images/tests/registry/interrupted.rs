@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use support::{Background, command, descendants, is_alive, wait_until};
 
-use crate::kit::image::{Content, noise, tar};
+use crate::kit::image::{Content, noise, ranged, tar};
 use crate::kit::server::Server;
 
 /// A registry that falls silent in the middle of its only layer, the first time.
@@ -19,7 +19,7 @@ fn silent_once() -> Server {
     Server::start(move |ask| {
         match ask.path == path && first.swap(false, std::sync::atomic::Ordering::SeqCst) {
             true => served.answer(ask).cut_at(150_000).then_silence(),
-            false => served.answer(ask),
+            false => ranged(ask, served.answer(ask)),
         }
     })
 }
@@ -40,7 +40,7 @@ fn wait_for_the_middle(folder: &Path) {
     });
 }
 
-/// After it has ended, the next pull succeeds and leaves nothing unfinished.
+/// After it has ended, the next pull asks for the rest only, succeeds and leaves nothing unfinished.
 fn interrupted_by(signal: Signal) -> Duration {
     let (folder, server) = (tempfile::tempdir().unwrap(), silent_once());
     let mut first = Background::spawn(&mut pull(folder.path(), &server)).unwrap();
@@ -59,17 +59,20 @@ fn interrupted_by(signal: Signal) -> Duration {
 
     assert!(pull(folder.path(), &server).status().unwrap().success());
     assert_eq!(fs::read_dir(folder.path().join("store/tmp")).unwrap().count(), 0);
+    let asked = server.asked();
+    let ranges: Vec<_> = asked.iter().filter_map(|ask| ask.header("range")).collect();
+    assert_eq!(ranges, ["bytes=150000-"]);
     took
 }
 
 #[test]
-fn r7_a_pull_from_a_silent_registry_ends_at_once_by_ctrl_c() {
+fn r6_r7_a_pull_ends_at_once_by_ctrl_c_and_the_next_goes_on() {
     let took = interrupted_by(Signal::SIGINT);
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[test]
-fn h1_a_killed_pull_is_swept_by_the_next() {
+fn h1_r6_a_killed_pull_is_continued_by_the_next() {
     interrupted_by(Signal::SIGKILL);
 }
 

@@ -11,6 +11,7 @@ mod logins;
 mod names;
 mod real;
 mod removal;
+mod resume;
 mod secrets;
 mod store;
 mod tokens;

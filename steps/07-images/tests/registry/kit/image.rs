@@ -139,6 +139,19 @@ impl Served {
     }
 }
 
+/// The part of an honest answer that was asked for.
+pub fn ranged(ask: &Ask, honest: Reply) -> Reply {
+    let range =
+        ask.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+    let Some(from) = range.filter(|from: &usize| *from > 0) else { return honest };
+    let length = honest.body.len();
+    if from >= length {
+        return Reply::status(416);
+    }
+    let range = format!("bytes {from}-{}/{length}", length - 1);
+    Reply { status: 206, body: honest.body[from..].to_vec(), ..honest }.with("Content-Range", &range)
+}
+
 /// Two images that share their lower layer, and the registries that have them as `x:1`.
 pub fn two() -> (Server, Server) {
     let below = tar(&[("below", b"below")]);
