@@ -8,6 +8,7 @@ mod container;
 mod debian;
 mod exit_codes;
 mod host_tools;
+mod images;
 mod killed;
 mod life;
 mod names;

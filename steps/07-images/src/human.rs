@@ -1,5 +1,7 @@
 //! Times, sizes and tables as Docker prints them.
 
+use crate::moment::rfc3339;
+
 // ANCHOR: table
 /// Columns as Docker has them: each as wide as its widest cell and three blanks, or ten.
 pub fn table(rows: &[Vec<String>]) -> String {
@@ -32,6 +34,17 @@ pub fn duration(seconds: f64) -> String {
         _ if hours < 24 * 365 * 2 => format!("{} months", hours / 24 / 30),
         _ => format!("{} years", hours / 24 / 365),
     }
+}
+
+/// How long ago it was.
+pub fn ago(seconds: f64) -> String {
+    duration(seconds) + " ago"
+}
+
+/// A moment, given in seconds since 1970, as Docker's lists have it: `2026-11-24 17:16:50 +0000 UTC`.
+pub fn time(seconds: f64) -> String {
+    let text = rfc3339(Some(seconds));
+    format!("{} {} +0000 UTC", &text[..10], &text[11..19])
 }
 
 /// A number of bytes in steps of a thousand, with three digits that count.

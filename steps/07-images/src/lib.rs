@@ -6,6 +6,7 @@ pub mod commands;
 pub mod container;
 pub mod credentials;
 pub mod digest;
+mod glob;
 pub mod host_tools;
 mod human;
 pub mod layers;

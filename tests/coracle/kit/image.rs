@@ -9,12 +9,16 @@ use step07_images::digest::Digest;
 use support::{busybox_root, not_run};
 use tar::{Builder, EntryType, Header};
 
+const BUILT: &str = "2026-01-02T03:04:05Z";
+
 /// An image that is not pushed yet.
 #[derive(Clone)]
 pub struct Image {
     /// The part of its config that says how to run it.
     pub settings: Value,
     pub architecture: &'static str,
+    /// When it was built
+    pub created: &'static str,
     layers: Vec<Vec<u8>>,
 }
 
@@ -38,7 +42,7 @@ impl Image {
 
     /// Busybox and nothing else.
     pub fn busybox(settings: Value) -> Option<Self> {
-        Some(Self { settings, architecture: "amd64", layers: vec![busybox()?.clone()] })
+        Some(Self { settings, architecture: "amd64", created: BUILT, layers: vec![busybox()?.clone()] })
     }
 
     /// Nothing but the program and a folder for it: every other place is free.
@@ -49,12 +53,25 @@ impl Image {
         for name in ["sh", "true", "echo", "test"] {
             layer = layer.link(&format!("bin/{name}"), "busybox");
         }
-        Some(Self { settings, architecture: "amd64", layers: Vec::new() }.layer(layer))
+        Some(Self { settings, architecture: "amd64", created: BUILT, layers: Vec::new() }.layer(layer))
     }
 
     /// One layer of files that come from elsewhere, as an archive.
     pub fn of_archive(settings: Value, archive: Vec<u8>) -> Self {
-        Self { settings, architecture: "amd64", layers: vec![archive] }
+        Self { settings, architecture: "amd64", created: BUILT, layers: vec![archive] }
+    }
+
+    /// One small file, for whoever only wants to see images come and go.
+    pub fn small(settings: Value) -> Self {
+        let layers = Vec::new();
+        Self { settings, architecture: "amd64", created: BUILT, layers }
+            .layer(Layer::new().file("file", "content"))
+    }
+
+    /// As if it had been built at another time.
+    #[must_use]
+    pub fn built(self, created: &'static str) -> Self {
+        Self { created, ..self }
     }
 
     #[must_use]
@@ -69,7 +86,7 @@ impl Image {
         self
     }
 
-    /// Writes a layout with this image under a name.
+    /// Writes a layout with this image under a name, or adds it to the one that is there.
     pub fn write(&self, folder: &Path, name: &str) {
         fs::create_dir_all(folder.join("blobs/sha256")).unwrap();
         let blob = |kind: &str, content: &[u8]| {
@@ -80,7 +97,7 @@ impl Image {
         };
         let diff_ids: Vec<Digest> = self.layers.iter().map(Digest::of).collect();
         let config = json!({
-            "architecture": self.architecture, "os": "linux", "created": "2026-01-02T03:04:05Z",
+            "architecture": self.architecture, "os": "linux", "created": self.created,
             "config": self.settings, "rootfs": {"type": "layers", "diff_ids": diff_ids},
         });
         let layers: Vec<Value> = self.layers.iter().map(|layer| blob("layer.v1.tar", layer)).collect();
@@ -92,7 +109,10 @@ impl Image {
         let mut manifest = blob("manifest.v1+json", manifest.to_string().as_bytes());
         manifest["annotations"] = json!({"org.opencontainers.image.ref.name": name});
         fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-        let index = json!({"schemaVersion": 2, "manifests": [manifest]});
+        let index = fs::read(folder.join("index.json")).ok();
+        let index = index.map(|text| serde_json::from_slice(&text).unwrap());
+        let mut index: Value = index.unwrap_or_else(|| json!({"schemaVersion": 2, "manifests": []}));
+        index["manifests"].as_array_mut().unwrap().push(manifest);
         fs::write(folder.join("index.json"), index.to_string()).unwrap();
     }
 }

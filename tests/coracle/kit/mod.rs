@@ -5,6 +5,7 @@ mod image;
 mod registry;
 mod screen;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -126,9 +127,11 @@ impl Drop for Boat {
         }
         // What belongs to other ids of a user only `coracle` can remove.
         for (list, remove) in [("ps --all --quiet", "rm --force"), ("images --quiet", "rmi --force")] {
-            let ids = self.coracle(list).ok().replace('\n', " ");
+            let ids = self.coracle(list).ok();
+            // An image with two tags is listed twice.
+            let ids: BTreeSet<&str> = ids.lines().collect();
             if !ids.is_empty() {
-                self.coracle(&format!("{remove} {ids}")).ok();
+                self.coracle(&format!("{remove} {}", Vec::from_iter(ids).join(" "))).ok();
             }
         }
         fs::remove_dir_all(self.root()).expect("something is left that only root could remove");

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::digest::Digest;
+use crate::manifest::{Image, Layer};
+use crate::store::Store;
 use crate::task;
 
 // ANCHOR: sizes
@@ -26,6 +29,39 @@ pub fn of(folders: Vec<PathBuf>) -> Result<Vec<u64>> {
     Ok(String::from_utf8_lossy(&answer).split(' ').filter_map(|size| size.parse().ok()).collect())
 }
 // ANCHOR_END: sizes
+
+/// The bytes of all files of all of the image's layers, as they are unpacked. What images share counts for each. A
+/// layer that another tool brought and nobody has unpacked yet counts with the size of its blob.
+///
+/// # Errors
+/// There can be no child that looks.
+pub fn of_image(store: &Store, image: &Image) -> Result<u64> {
+    let is_unpacked = |layer: &&Layer| store.layer(&layer.chain_id).is_dir();
+    let (unpacked, packed): (Vec<_>, Vec<_>) = image.layers.iter().partition(is_unpacked);
+    let sizes = of_layers(store, &unpacked.iter().map(|layer| layer.chain_id).collect::<Vec<_>>())?;
+    Ok(sizes.into_iter().chain(packed.iter().map(|layer| layer.blob.size)).fold(0, u64::saturating_add))
+}
+
+/// The bytes of the files of each of these unpacked layers. They are measured once: a layer never changes.
+///
+/// # Errors
+/// There can be no child that looks.
+pub fn of_layers(store: &Store, chain_ids: &[Digest]) -> Result<Vec<u64>> {
+    let note = |id: &Digest| store.root().join("sizes").join(id.hex());
+    // Half a note has no end of line.
+    let noted = |id: &Digest| fs::read_to_string(note(id)).ok()?.strip_suffix('\n')?.parse().ok();
+    let known: Vec<Option<u64>> = chain_ids.iter().map(noted).collect();
+    let unknown: Vec<&Digest> =
+        chain_ids.iter().zip(&known).filter(|(_, size)| size.is_none()).map(|(id, _)| id).collect();
+    let measured = of(unknown.iter().map(|id| store.layer(id)).collect())?;
+    for (id, size) in unknown.iter().zip(&measured) {
+        // Whoever may not write, or has no room, measures again.
+        let _ = fs::create_dir(store.root().join("sizes"));
+        let _ = fs::write(note(id), format!("{size}\n"));
+    }
+    let mut measured = measured.into_iter();
+    Ok(known.into_iter().map(|size| size.or_else(|| measured.next()).unwrap_or(0)).collect())
+}
 
 fn below(folder: PathBuf) -> u64 {
     let (mut folders, mut bytes, mut counted) = (vec![folder], 0, HashSet::new());

@@ -60,7 +60,11 @@ impl Writer {
         }
         needed.trees.extend(in_use.iter().map(Digest::hex));
         self.sweep("blobs/sha256", &needed.blobs)?;
-        self.sweep("layers", &needed.trees)
+        self.sweep("layers", &needed.trees)?;
+        match self.root.join("sizes").exists() {
+            true => self.sweep("sizes", &needed.trees),
+            false => Ok(()),
+        }
     }
 
     /// A tree that is half gone must not keep its name: it is moved away first.

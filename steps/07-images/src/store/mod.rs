@@ -5,6 +5,7 @@
 //!   index.json                 the names: one descriptor of a manifest each
 //!   blobs/sha256/<hex>         manifests, configs and compressed layers, named by their hash
 //!   layers/<hex>/              ours: each layer unpacked once, named by its chain id
+//!   sizes/<hex>                ours: how many bytes a layer's files have, once somebody asked
 //!   tmp/                       ours: what is not finished; it becomes visible by a rename. `partial-<hex>`
 //!                              is the beginning of a blob, which the next pull goes on with
 //! ```
@@ -46,7 +47,7 @@ use index::Index;
 const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// What may be in the folder of a store that was not finished: its own names, and that of the containers beside it.
-const OURS: [&str; 6] = ["blobs", "containers", "index.json", "layers", "oci-layout", "tmp"];
+const OURS: [&str; 7] = ["blobs", "containers", "index.json", "layers", "oci-layout", "sizes", "tmp"];
 
 /// A place for images. Cheap to clone: it is a path.
 #[derive(Clone, Debug)]
