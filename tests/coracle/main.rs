@@ -9,6 +9,7 @@ mod debian;
 mod exit_codes;
 mod host_tools;
 mod images;
+mod inspect;
 mod killed;
 mod life;
 mod names;

@@ -14,6 +14,7 @@ mod root;
 mod table;
 
 pub use contained::Contained;
+pub use masks::{HIDDEN, READ_ONLY};
 pub use options::{MountArgs, Volume};
 pub use root::{MountNamespace, Root};
 pub use table::{Entry, What, standard};

@@ -17,7 +17,8 @@ use crate::contained::Contained;
 use crate::dev::check_node;
 
 // ANCHOR: masks
-const HIDDEN: [&str; 12] = [
+/// What nobody in the container sees.
+pub const HIDDEN: [&str; 12] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -32,7 +33,8 @@ const HIDDEN: [&str; 12] = [
     "/sys/firmware",
 ];
 
-const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+/// What nobody in there changes.
+pub const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Covers the hidden ones, and makes the others read-only. What this kernel does not have needs
 /// no cover.

@@ -4,6 +4,7 @@ mod asking;
 mod container;
 mod groups;
 mod images;
+mod inspect;
 mod listing;
 mod options;
 mod port;
@@ -29,6 +30,7 @@ pub use asking::Asking;
 pub use container::ContainerVerb;
 pub use groups::with_groups;
 pub use images::Images;
+pub use inspect::Inspect;
 pub use listing::{Filter, Format};
 pub use options::{RunArgs, When};
 pub use port::Port;
@@ -63,6 +65,8 @@ pub enum Common {
     Rename(Rename),
     /// List a container's published ports
     Port(Port),
+    /// Show everything that is known about containers and images
+    Inspect(Inspect),
     /// Manage containers
     #[command(subcommand)]
     Container(ContainerVerb),
@@ -82,6 +86,7 @@ impl Common {
             Self::Rm(command) => command.execute(place),
             Self::Rename(command) => command.execute(place),
             Self::Port(command) => command.execute(place),
+            Self::Inspect(command) => command.execute(place),
             Self::Container(command) => command.execute(place),
         }
     }

@@ -1,0 +1,130 @@
+//! `inspect`: everything that is known, in Docker's shape.
+
+mod container;
+mod image;
+mod network;
+mod said;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::ser::{PrettyFormatter, Serializer};
+use step03_pid::Failed;
+
+use super::Place;
+use crate::records::Containers;
+use crate::store::Store;
+use crate::template::Template;
+use crate::text::{answer, printable, tell};
+
+/// Show everything that is known about containers and images.
+#[derive(Debug, Clone, Args)]
+pub struct Inspect {
+    /// Only this of it, as a Go template
+    #[arg(short, long, value_name = "TEMPLATE")]
+    format: Option<String>,
+    /// Only things of this kind: container or image
+    #[arg(long = "type", id = "kind", value_name = "KIND")]
+    kind: Option<String>,
+    /// Also how much room a container takes
+    #[arg(short, long)]
+    size: bool,
+    /// Names or ids
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+}
+
+impl Inspect {
+    // ANCHOR: execute
+    pub(super) fn execute(&self, place: &Place) -> Result<u8> {
+        let kind = self.kind.as_deref().unwrap_or_default();
+        if !["", "container", "image"].contains(&kind) {
+            bail!("unknown type: \"{}\": must be one of \"container\", \"image\"", printable(kind));
+        }
+        let template = self.template()?;
+        let (mut found, mut errors) = (Vec::new(), Vec::new());
+        let (containers, store) = (place.containers()?, place.store()?);
+        for name in &self.names {
+            match self.find(&containers, &store, name) {
+                Ok(value) => found.push(value),
+                Err(error) => errors.push(step01_unshare::message(&error)),
+            }
+        }
+        // What was found is shown, whatever else was not.
+        match (&template, self.format.as_deref()) {
+            (Some(template), _) => {
+                for value in &found {
+                    match template.render(value).context("template parsing error") {
+                        Ok(text) => answer(format_args!("{text}\n"))?,
+                        Err(error) => {
+                            errors.insert(0, step01_unshare::message(&error));
+                            break;
+                        }
+                    }
+                }
+            }
+            (None, Some("json")) => answer(escaped(&Value::Array(found).to_string()))?,
+            (None, _) => answer(pretty(&Value::Array(found))?)?,
+        }
+        if errors.is_empty() { Ok(0) } else { bail!(errors.join("\n")) }
+    }
+    // ANCHOR_END: execute
+
+    /// A template that cannot be understood ends with 64, Docker's only use of that code.
+    fn template(&self) -> Result<Option<Template>> {
+        let Some(source) = self.format.as_deref().filter(|format| !["", "json"].contains(format)) else {
+            return Ok(None);
+        };
+        let wrong = |error| Failed { code: 64, text: format!("template parsing error: {error}") };
+        Ok(Some(Template::parse(source).map_err(wrong)?))
+    }
+
+    /// A container before an image of the same name.
+    fn find(&self, containers: &Containers, store: &Store, name: &str) -> Result<Value> {
+        let kind = self.kind.as_deref().unwrap_or_default();
+        if name.is_empty() {
+            bail!("invalid container name or ID: value is empty");
+        }
+        if kind != "image" {
+            match containers.find(name) {
+                Ok(record) => return container::document(store, &record, self.size),
+                Err(error) if kind == "container" || !error.to_string().starts_with("No such") => {
+                    return Err(error);
+                }
+                Err(_) => {}
+            }
+        }
+        match image::document(store, name)? {
+            Some(value) => {
+                if self.size && kind != "image" {
+                    tell("WARNING: --size ignored for image");
+                }
+                Ok(value)
+            }
+            None if kind == "image" => bail!("No such image: {}", printable(name)),
+            None => bail!("Error: No such object: {}", printable(name)),
+        }
+    }
+}
+
+/// Four blanks for each level, as Docker indents.
+fn pretty(value: &Value) -> Result<String> {
+    let mut text = Vec::new();
+    let indent = PrettyFormatter::with_indent(b"    ");
+    value.serialize(&mut Serializer::with_formatter(&mut text, indent))?;
+    Ok(escaped(&String::from_utf8(text)?))
+}
+
+/// JSON need not escape all that a terminal obeys.
+fn escaped(json: &str) -> String {
+    let mut text = String::new();
+    for character in json.chars() {
+        match character {
+            '\n' => text.push('\n'),
+            control if control.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(control))),
+            other => text.push(other),
+        }
+    }
+    text + "\n"
+}
