@@ -17,6 +17,7 @@ pub mod progress;
 pub mod pull;
 pub mod records;
 pub mod registry;
+mod sizes;
 pub mod store;
 pub mod task;
 pub mod template;

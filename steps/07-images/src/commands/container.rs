@@ -5,10 +5,11 @@ use std::io::{BufRead, stdin};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
-use super::{Place, sizes, tidy};
+use super::{Place, tidy};
 use crate::human::size;
 use crate::moment::moment;
 use crate::records::{Held, Record, Status, now};
+use crate::sizes;
 use crate::text::answer;
 
 /// What Docker has below `container` only. All other commands can be said there as well: see `groups`.

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::Place;
 use super::listing::{Filter, Filters, Format, List, Row};
-use super::{Place, sizes};
 use crate::glob;
 use crate::human::{ago, seconds_since_1970, size, time};
 use crate::manifest::Image;
 use crate::names::{Reference, Version};
 use crate::records::now;
+use crate::sizes;
 use crate::store::{Named, Store};
 
 /// List the images that are here.

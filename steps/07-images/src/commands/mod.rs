@@ -14,7 +14,6 @@ mod rename;
 mod rm;
 mod rmi;
 mod run;
-mod sizes;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -196,7 +195,7 @@ pub(crate) fn tidy(place: &Place, image: &Digest) -> Result<()> {
         return Ok(());
     }
     let containers = Containers::open(store.root())?;
-    task::in_child(move || store.writer()?.tidy(&|| containers.layers()))
+    task::in_child(move || store.writer()?.tidy(&|| containers.uses()))
 }
 
 /// Does the same for each of several words, and says of each what went wrong with it.

@@ -1,6 +1,6 @@
 //! `rmi`: an image, by name or id.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
 use super::{Place, for_each};
@@ -13,6 +13,9 @@ pub struct Rmi {
     /// Also if a stopped container needs it, or if it has several names
     #[arg(short, long)]
     force: bool,
+    /// Keep the layers below: accepted for those who say it to docker, there is no image between here
+    #[arg(long)]
+    no_prune: bool,
     /// Names or ids
     #[arg(required = true)]
     images: Vec<String>,
@@ -20,29 +23,14 @@ pub struct Rmi {
 
 impl Rmi {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
-        let all = place.containers()?;
-        let containers = all.all()?;
+        let containers = place.containers()?;
         let store = place.store()?;
         for_each(&self.images, |text| {
-            // What is damaged is not found, and can be removed all the same.
-            if let Some(image) = store.find(text)?
-                && let Some(user) = containers.iter().find(|record| record.image_id == image.config_digest)
-                && !self.force
-            {
-                bail!(
-                    "conflict: unable to remove repository reference \"{text}\" (must force) - container {} \
-                     is using its referenced image {}",
-                    &user.id[..12],
-                    &image.config_digest.hex()[..12]
-                );
-            }
-            let (all, store, text, force) = (all.clone(), store.clone(), text.to_owned(), self.force);
+            let (containers, store) = (containers.clone(), store.clone());
+            let (text, force) = (text.to_owned(), self.force);
             // Only a user namespace may remove the files of its ids.
             task::in_child(move || {
-                for line in store.writer()?.remove(&text, force, &|| all.layers())? {
-                    answer(line + "\n")?;
-                }
-                Ok(())
+                answer(store.writer()?.remove(&text, force, &|| containers.uses())?.lines())
             })
         })
     }

@@ -15,7 +15,6 @@ mod recipe;
 mod record;
 mod words;
 
-use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ pub use recipe::Recipe;
 pub use record::{Record, State, Status, now};
 pub use words::{check_name, new_id, new_name};
 
-use crate::digest::Digest;
+use crate::store::Use;
 use crate::task;
 
 /// All containers of a state directory.
@@ -115,12 +114,18 @@ impl Containers {
         Ok(records)
     }
 
-    /// The layers that containers stand on, by their chain ids.
+    /// What containers stand on.
     ///
     /// # Errors
     /// The directory cannot be read.
-    pub fn layers(&self) -> Result<HashSet<Digest>> {
-        Ok(self.all()?.into_iter().flat_map(|record| record.layers).collect())
+    pub fn uses(&self) -> Result<Vec<Use>> {
+        let uses = self.all()?.into_iter().map(|record| Use {
+            running: matches!(record.state.status, Status::Running),
+            container: record.id,
+            image: record.image_id,
+            layers: record.layers,
+        });
+        Ok(uses.collect())
     }
 
     /// Finds a container by its name, its id, or a beginning of its id that no other has.

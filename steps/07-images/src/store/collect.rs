@@ -1,122 +1,150 @@
-//! Removal: names go first, then what no name needs any more.
+//! Garbage: what no name and no container needs any more.
+//!
+//! Other tools put things into a layout too, and write their blobs before the index names them. So a blob goes only if
+//! it belonged to what is being removed, and a tree, which is ours alone, if nobody needs it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use nix::fcntl::FlockArg;
+use serde_json::Value;
 
-use super::Writer;
 use super::index::{Entry, Index};
 use super::remove::remove_tree;
+use super::{Store, Use, Writer};
 use crate::digest::Digest;
-use crate::manifest::{Descriptor, Document, chain_ids_of_config};
+use crate::manifest::{Descriptor, chain_ids_of_config};
+use crate::sizes;
 
+/// A blob without a name may be on its way to one; after so long it is not.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+/// What was removed.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    pub trees: HashSet<String>,
+    pub bytes: u64,
+}
+
+// ANCHOR: collect
 impl Writer {
-    /// Removes an image by name or id, and what only it needed.
-    ///
-    /// `in_use` tells the chain ids that containers stand on, when nobody can begin to use one: their trees stay, and the image's blobs go. An id under
-    /// several names is only removed with `force`. Returns what was done in Docker's words, a line each.
-    pub fn remove(
-        &self,
-        text: &str,
-        force: bool,
-        in_use: &dyn Fn() -> Result<HashSet<Digest>>,
-    ) -> Result<Vec<String>> {
-        let mut index = Index::read(&self.root)?;
-        let entries = index.matching(&self.store, text)?;
-        let Some(first) = entries.first() else {
-            bail!("No such image: {text}");
-        };
-        let names: Vec<&String> = entries.iter().filter_map(|e| e.name.as_ref()).collect();
-        ensure!(
-            force || names.len() < 2,
-            "conflict: unable to delete {text} (must be forced) - image is referenced in multiple repositories"
-        );
-        let mut done: Vec<String> = names.iter().map(|name| untagged(name)).collect();
-        let id = self.image(&first.descriptor).map_or(first.descriptor.digest, |i| i.config_digest);
-        index.remove(&entries)?;
-        // Whoever found the image before may still be writing down that he needs its layers.
+    /// Removes the trees that neither a name nor a container needs: a tree outlives its image as long as a container
+    /// is on it.
+    pub fn tidy(&self, uses: &dyn Fn() -> Result<Vec<Use>>) -> Result<()> {
         let _nobody_reads = self.lock(".", FlockArg::LockExclusive)?;
-        index.write(&self.root)?;
-        self.collect(&index.entries(), &in_use()?)?;
-        if !self.blob(&id).exists() {
-            done.push(format!("Deleted: {id}"));
-        }
-        Ok(done)
+        self.collect(&Index::read(&self.root)?, &[], &uses()?).map(drop)
     }
 
-    /// Removes what neither a name nor a container needs: a tree outlives its image as long as a container is on it.
-    pub fn tidy(&self, in_use: &dyn Fn() -> Result<HashSet<Digest>>) -> Result<()> {
-        let _nobody_reads = self.lock(".", FlockArg::LockExclusive)?;
-        self.collect(&Index::read(&self.root)?.entries(), &in_use()?)
+    /// Removes what only these entries, which are no longer in the index, needed.
+    pub(super) fn collect(&self, index: &Index, gone: &[Entry], uses: &[Use]) -> Result<Swept> {
+        let mut needed = Reached::of(&self.store, &index.entries());
+        needed.trees.extend(uses.iter().flat_map(|user| &user.layers).map(Digest::hex));
+        let mut swept = Swept::default();
+        for blob in Reached::of(&self.store, gone).blobs.difference(&needed.blobs) {
+            swept.bytes += self.remove_blob(blob)?;
+        }
+        let names = |folder: &str| names(&self.root.join(folder));
+        for tree in names("layers")?.difference(&needed.trees) {
+            swept.bytes += sizes::of_tree(&self.store, tree);
+            self.remove_aside("layers", tree)?;
+            swept.trees.insert(tree.clone());
+        }
+        for note in names("sizes")?.difference(&needed.trees) {
+            self.remove_aside("sizes", note)?;
+        }
+        Ok(swept)
+    }
+    // ANCHOR_END: collect
+
+    /// Removes the blobs that nothing leads to, and that nobody is about to name: what pulls left that were given up.
+    pub(super) fn collect_orphans(&self, index: &Index) -> Result<u64> {
+        let needed = Reached::of(&self.store, &index.entries());
+        let mut bytes = 0;
+        for blob in names(&self.root.join("blobs/sha256"))?.difference(&needed.blobs) {
+            let status = self.root.join("blobs/sha256").join(blob).symlink_metadata();
+            let age = status.and_then(|status| status.modified()).map(|time| time.elapsed());
+            if matches!(age, Ok(Ok(age)) if age > PATIENCE) {
+                bytes += self.remove_blob(blob)?;
+            }
+        }
+        Ok(bytes)
     }
 
-    /// Removes all blobs and trees that neither an entry nor a container needs.
-    fn collect(&self, entries: &[Entry], in_use: &HashSet<Digest>) -> Result<()> {
-        let mut needed = Needed::default();
-        for entry in entries {
-            needed.add(self, &entry.descriptor, 0);
-        }
-        needed.trees.extend(in_use.iter().map(Digest::hex));
-        self.sweep("blobs/sha256", &needed.blobs)?;
-        self.sweep("layers", &needed.trees)?;
-        match self.root.join("sizes").exists() {
-            true => self.sweep("sizes", &needed.trees),
-            false => Ok(()),
-        }
+    fn remove_blob(&self, name: &str) -> Result<u64> {
+        let path = self.root.join("blobs/sha256").join(name);
+        let Ok(status) = path.symlink_metadata() else { return Ok(0) };
+        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        Ok(status.len())
     }
 
     /// A tree that is half gone must not keep its name: it is moved away first.
-    fn sweep(&self, folder: &str, needed: &HashSet<String>) -> Result<()> {
-        let folder = self.root.join(folder);
-        let cannot = || format!("cannot clean up {}", folder.display());
-        for entry in fs::read_dir(&folder).with_context(cannot)? {
-            let entry = entry.with_context(cannot)?;
-            let name = entry.file_name();
-            if !name.to_str().is_some_and(|name| needed.contains(name)) {
-                let away = self.root.join("tmp").join(name);
-                fs::rename(entry.path(), &away).with_context(cannot)?;
-                remove_tree(&away).with_context(|| format!("cannot remove {}", away.display()))?;
-            }
-        }
-        Ok(())
+    fn remove_aside(&self, folder: &str, name: &str) -> Result<()> {
+        let (path, away) = (self.root.join(folder).join(name), self.root.join("tmp").join(name));
+        let removed = fs::rename(&path, &away).and_then(|()| remove_tree(&away));
+        removed.with_context(|| format!("cannot remove {}", path.display()))
     }
 }
 
-/// Names of files and folders to keep.
+fn names(folder: &Path) -> Result<HashSet<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(HashSet::new()),
+        entries => entries.with_context(|| format!("cannot read {}", folder.display()))?,
+    };
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+/// What entries of the index lead to: names of blobs and of trees.
 #[derive(Default)]
-struct Needed {
+struct Reached {
     blobs: HashSet<String>,
     trees: HashSet<String>,
 }
 
-impl Needed {
-    /// Marks what a descriptor leads to. What is of no kind that we know (other tools put it there) is kept itself.
-    fn add(&mut self, writer: &Writer, descriptor: &Descriptor, depth: usize) {
-        self.blobs.insert(descriptor.digest.hex());
-        let Ok(text) = writer.document(descriptor) else {
-            return;
-        };
-        match Document::parse(&text, &descriptor.media_type) {
-            Ok(Document::Index(manifests)) if depth < 4 => {
-                for manifest in &manifests {
-                    self.add(writer, manifest, depth + 1);
+impl Reached {
+    fn of(store: &Store, entries: &[Entry]) -> Self {
+        let mut reached = Self::default();
+        let mut documents: Vec<Descriptor> = entries.iter().map(|entry| entry.descriptor.clone()).collect();
+        while let Some(document) = documents.pop() {
+            if !reached.blobs.insert(document.digest.hex()) {
+                continue;
+            }
+            // What is no JSON, or of a kind that we do not know, may name other blobs all the same.
+            let text = store.document(&document).unwrap_or_default();
+            let mut named = BTreeSet::new();
+            find_digests(&serde_json::from_slice(&text).unwrap_or_default(), &mut named);
+            for (digest, kind) in named {
+                let is_document = kind.is_empty() || kind.contains("manifest") || kind.contains("index");
+                let descriptor = Descriptor { digest, ..document.clone() };
+                if is_document {
+                    documents.push(descriptor);
+                    continue;
+                }
+                reached.blobs.insert(digest.hex());
+                if kind.contains("config") || kind.contains("container.image") {
+                    let config = store.document(&descriptor).ok();
+                    let chain = config.and_then(|config| chain_ids_of_config(&config).ok());
+                    reached.trees.extend(chain.iter().flatten().map(Digest::hex));
                 }
             }
-            Ok(Document::Manifest(manifest)) => {
-                self.blobs.insert(manifest.config.digest.hex());
-                self.blobs.extend(manifest.layers.iter().map(|layer| layer.digest.hex()));
-                let config = writer.document(&manifest.config).ok();
-                let chain = config.and_then(|config| chain_ids_of_config(&config).ok());
-                self.trees.extend(chain.iter().flatten().map(Digest::hex));
-            }
-            _ => {}
         }
+        reached
     }
 }
 
-fn untagged(name: &str) -> String {
-    let reference = name.parse::<crate::names::Reference>();
-    format!("Untagged: {}", reference.map_or(name.to_owned(), |r| r.familiar()))
+/// Each object with a `digest`, wherever it stands, and its media type.
+fn find_digests(value: &Value, found: &mut BTreeSet<(Digest, String)>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| find_digests(item, found)),
+        Value::Object(map) => {
+            let text = |name: &str| map.get(name).and_then(Value::as_str).unwrap_or_default();
+            if let Ok(digest) = text("digest").parse() {
+                found.insert((digest, text("mediaType").to_owned()));
+            }
+            map.values().for_each(|value| find_digests(value, found));
+        }
+        _ => {}
+    }
 }

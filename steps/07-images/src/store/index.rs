@@ -2,6 +2,7 @@
 //!
 //! Other tools may write it too. What they put there and we do not know is kept as it is.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -31,6 +32,11 @@ impl Entry {
     /// What [`PULLED`] tells.
     pub fn pulled(&self) -> Option<Digest> {
         self.descriptor.annotations.get(PULLED)?.parse().ok()
+    }
+
+    /// Whether it is this one.
+    pub fn is(&self, other: &Self) -> bool {
+        self.name == other.name && self.descriptor.digest == other.descriptor.digest
     }
 }
 
@@ -106,29 +112,39 @@ impl Index {
     /// Gives a name to a manifest. If another had it, that one stays, without a name.
     pub fn tag(&mut self, name: &str, descriptor: &Descriptor) -> Result<()> {
         let mut descriptor = descriptor.clone();
-        let annotations = &mut descriptor.annotations;
-        annotations.insert(REF_NAME.to_owned(), name.to_owned());
+        descriptor.annotations.insert(REF_NAME.to_owned(), name.to_owned());
         let new = serde_json::to_value(&descriptor)?;
-        for old in self.manifests_mut()? {
-            let had_it = entry(old).is_some_and(|old| old.name.as_deref() == Some(name));
-            let annotations = old.get_mut("annotations").and_then(Value::as_object_mut);
-            if let (true, Some(annotations)) = (had_it, annotations) {
+        let had_it = |old: &Entry| old.name.as_deref() == Some(name);
+        let before: Vec<Entry> = self.entries().into_iter().filter(had_it).collect();
+        self.untag(&before)?;
+        self.manifests_mut()?.push(new);
+        self.drop_needless()
+    }
+
+    /// Takes the names from entries; a manifest that has no other stays, without one.
+    pub fn untag(&mut self, entries: &[Entry]) -> Result<()> {
+        let is_one = |old: &Value| entry(old).is_some_and(|old| entries.iter().any(|e| e.is(&old)));
+        for old in self.manifests_mut()?.iter_mut().filter(|old| is_one(old)) {
+            if let Some(annotations) = old.get_mut("annotations").and_then(Value::as_object_mut) {
                 annotations.remove(REF_NAME);
             }
         }
-        let digest = descriptor.digest;
-        let manifests = self.manifests_mut()?;
-        manifests
-            .retain(|old| entry(old).is_none_or(|old| old.name.is_some() || old.descriptor.digest != digest));
-        manifests.push(new);
+        self.drop_needless()
+    }
+
+    /// Who has a name, or is there already, needs no entry without one.
+    fn drop_needless(&mut self) -> Result<()> {
+        let named = self.entries().into_iter().filter(|entry| entry.name.is_some());
+        let mut known: HashSet<Digest> = named.map(|entry| entry.descriptor.digest).collect();
+        self.manifests_mut()?.retain(|old| {
+            entry(old).is_none_or(|old| old.name.is_some() || known.insert(old.descriptor.digest))
+        });
         Ok(())
     }
 
     /// Takes entries out, by name and digest.
     pub fn remove(&mut self, gone: &[Entry]) -> Result<()> {
-        let is_gone = |old: &Entry| {
-            gone.iter().any(|g| g.name == old.name && g.descriptor.digest == old.descriptor.digest)
-        };
+        let is_gone = |old: &Entry| gone.iter().any(|gone| gone.is(old));
         self.manifests_mut()?.retain(|old| !entry(old).is_some_and(|old| is_gone(&old)));
         Ok(())
     }

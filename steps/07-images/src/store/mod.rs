@@ -24,6 +24,7 @@ mod blobs;
 mod collect;
 mod incoming;
 mod index;
+mod removal;
 mod remove;
 mod writer;
 
@@ -35,13 +36,14 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
 pub use incoming::Incoming;
+pub use removal::{Removed, Use};
 pub use remove::remove_tree;
 pub use writer::Writer;
 
 use crate::digest::Digest;
 use crate::manifest::{Descriptor, Document, Image};
 use crate::names::Reference;
-use index::Index;
+use index::{Entry, Index};
 
 /// The file that makes a folder an image layout.
 const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -64,6 +66,8 @@ pub struct Named {
     pub image: Image,
     /// The digest by which its registry knows it, if it was pulled.
     pub pulled: Option<Digest>,
+    /// Its entry in the index.
+    pub descriptor: Descriptor,
 }
 
 /// Held while content must stay as it is: see the two locks above.
@@ -159,12 +163,26 @@ impl Store {
     /// All images, in the order in which they came. What cannot be read is left out.
     pub fn images(&self) -> Result<Vec<Named>> {
         let entries = Index::read(&self.root)?.entries();
-        let named = entries.into_iter().filter_map(|entry| {
-            let image = self.image(&entry.descriptor).ok()?;
-            let pulled = entry.pulled();
-            Some(Named { name: entry.name, image, pulled })
-        });
-        Ok(named.collect())
+        Ok(entries.iter().filter_map(|entry| self.named(entry)).collect())
+    }
+
+    /// Looks an image up, as [`Store::find`] does, with all names that it has.
+    pub fn find_all_names(&self, text: &str) -> Result<Vec<Named>> {
+        let index = Index::read(&self.root)?;
+        let found = index.matching(self, text)?.iter().find_map(|entry| self.named(entry));
+        let Some(found) = found else { return Ok(Vec::new()) };
+        let named = index.entries().into_iter().filter_map(|entry| self.named(&entry));
+        let mut names: Vec<Named> =
+            named.filter(|named| named.image.config_digest == found.image.config_digest).collect();
+        // The one that was asked for comes first.
+        names.sort_by_key(|named| named.name != found.name);
+        Ok(names)
+    }
+
+    fn named(&self, entry: &Entry) -> Option<Named> {
+        let image = self.image(&entry.descriptor).ok()?;
+        let (name, pulled) = (entry.name.clone(), entry.pulled());
+        Some(Named { name, image, pulled, descriptor: entry.descriptor.clone() })
     }
 
     /// Reads manifest and config from the blobs, verifying both.

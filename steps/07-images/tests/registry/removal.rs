@@ -1,6 +1,5 @@
 //! Removing images: what goes, what stays, and who waits.
 
-use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -8,20 +7,22 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
-use step07_images::digest::Digest;
 use step07_images::manifest::Image;
-use step07_images::store::remove_tree;
+use step07_images::store::{Use, remove_tree};
 
 use crate::kit::image::two;
 use crate::kit::{Here, as_root};
 
-pub fn remove(here: &Here, text: &str, force: bool, in_use: &[Digest]) -> Result<Vec<String>, String> {
-    let in_use: HashSet<Digest> = in_use.iter().copied().collect();
-    here.store
-        .writer()
-        .unwrap()
-        .remove(text, force, &|| Ok(in_use.clone()))
-        .map_err(|error| format!("{error:#}"))
+/// Removes what a word names, and returns what was done in Docker's words.
+pub fn remove(here: &Here, text: &str, force: bool, uses: &[Use]) -> Result<Vec<String>, String> {
+    let removed = here.store.writer().unwrap().remove(text, force, &|| Ok(uses.to_vec()));
+    let lines = removed.map(|removed| removed.lines()).map_err(|error| format!("{error:#}"))?;
+    Ok(lines.lines().map(str::to_owned).collect())
+}
+
+/// A container that stands on an image.
+pub fn container(image: &Image, running: bool) -> Use {
+    Use { container: "c".repeat(64), running, image: image.config_digest, layers: image.chain_ids() }
 }
 
 fn trees(here: &Here, image: &Image) -> Vec<bool> {
@@ -40,7 +41,11 @@ fn removing_an_image_leaves_what_another_needs() {
 
     let done = remove(&here, &a, false, &[]).unwrap();
 
-    assert_eq!(done, [format!("Untagged: {a}"), format!("Deleted: {}", first.config_digest)]);
+    let own = first.layers[1].chain_id;
+    let untagged =
+        [format!("Untagged: {a}"), format!("Untagged: {}@{}", a.trim_end_matches(":1"), first.digest)];
+    assert_eq!(done[..2], untagged);
+    assert_eq!(done[2..], [format!("Deleted: {}", first.config_digest), format!("Deleted: {own}")]);
     assert_eq!((trees(&here, &first), trees(&here, &second)), (vec![true, false], vec![true, true]));
     assert_eq!(here.store.find(&b).unwrap(), Some(second));
     remove(&here, &b, false, &[]).unwrap();
@@ -48,16 +53,62 @@ fn removing_an_image_leaves_what_another_needs() {
 }
 
 #[test]
-fn layers_under_a_container_stay_when_their_image_goes() {
+fn layers_under_a_container_stay_when_their_image_goes_by_force() {
     if !as_root() {
         return;
     }
     let (here, (a, _)) = (Here::new(), two());
     let name = format!("{}/x:1", a.host);
     let image = here.pull(&name).unwrap();
-    remove(&here, &name, false, &image.chain_ids()).unwrap();
+    let stopped = [container(&image, false)];
+    let (id, short) = (image.config_digest.to_string(), &image.config_digest.hex()[..12]);
+    assert_eq!(
+        remove(&here, &name, false, &stopped).unwrap_err(),
+        format!(
+            "conflict: unable to remove repository reference \"{name}\" (must force) - container cccccccccccc is \
+             using its referenced image {short}"
+        )
+    );
+    assert_eq!(
+        remove(&here, short, false, &stopped).unwrap_err(),
+        format!(
+            "conflict: unable to delete {short} (must be forced) - image is being used by stopped container \
+             cccccccccccc"
+        )
+    );
+    let done = remove(&here, &name, true, &stopped).unwrap();
+    assert_eq!(done.last(), Some(&format!("Deleted: {id}")));
     assert_eq!(trees(&here, &image), [true, true]);
     assert!(here.below("blobs/sha256").is_empty());
+    // With the container the layers go.
+    here.store.writer().unwrap().tidy(&|| Ok(Vec::new())).unwrap();
+    assert_eq!(trees(&here, &image), [false, false]);
+}
+
+#[test]
+fn image_under_a_running_container_only_loses_its_name() {
+    if !as_root() {
+        return;
+    }
+    let (here, (a, _)) = (Here::new(), two());
+    let name = format!("{}/x:1", a.host);
+    let image = here.pull(&name).unwrap();
+    let running = [container(&image, true)];
+    let short = &image.config_digest.hex()[..12];
+    let untagged = [format!("Untagged: {name}"), format!("Untagged: {}/x@{}", a.host, image.digest)];
+    assert_eq!(remove(&here, &name, true, &running).unwrap(), untagged);
+    let names: Vec<_> = here.store.images().unwrap().into_iter().map(|named| named.name).collect();
+    assert_eq!((names, here.store.is_whole(&image)), (vec![None], true));
+    for force in [false, true] {
+        assert_eq!(
+            remove(&here, short, force, &running).unwrap_err(),
+            format!(
+                "conflict: unable to delete {short} (cannot be forced) - image is being used by running container \
+                 cccccccccccc"
+            )
+        );
+    }
+    assert_eq!(remove(&here, short, false, &[]).unwrap().len(), 3);
 }
 
 #[test]
@@ -66,14 +117,38 @@ fn an_id_with_several_names_goes_by_force_only() {
         return;
     }
     let (here, (a, _)) = (Here::new(), two());
-    let image = here.pull(&format!("{}/x:1", a.host)).unwrap();
-    let by_digest = format!("{}/x@{}", a.host, image.digest);
-    here.pull(&by_digest).unwrap();
+    let name = format!("{}/x:1", a.host);
+    let image = here.pull(&name).unwrap();
+    let writer = here.store.writer().unwrap();
+    let descriptor = here.store.images().unwrap().remove(0).descriptor;
+    for other in ["box:1", "box:2"] {
+        writer.tag(&other.parse().unwrap(), &descriptor).unwrap();
+    }
+    drop(writer);
     let id = image.config_digest.to_string();
     let error = remove(&here, &id, false, &[]).unwrap_err();
     assert!(error.ends_with("(must be forced) - image is referenced in multiple repositories"), "{error}");
-    assert_eq!(remove(&here, &by_digest, false, &[]).unwrap(), [format!("Untagged: {by_digest}")]);
-    assert_eq!(remove(&here, &id, true, &[]).unwrap().len(), 2);
+    // A name that is not the last one goes also if a container needs the image.
+    assert_eq!(remove(&here, "box:1", false, &[container(&image, true)]).unwrap(), ["Untagged: box:1"]);
+    let done = remove(&here, &id, true, &[]).unwrap();
+    assert_eq!(done.iter().filter(|line| line.starts_with("Untagged: ")).count(), 4, "{done:?}");
+    assert!(here.below("layers").is_empty() && here.below("blobs/sha256").is_empty());
+}
+
+#[test]
+fn digest_goes_with_the_last_tag_of_its_repository() {
+    if !as_root() {
+        return;
+    }
+    let (here, (a, _)) = (Here::new(), two());
+    let name = format!("{}/x:1", a.host);
+    let image = here.pull(&name).unwrap();
+    let by_digest = format!("{}/x@{}", a.host, image.digest);
+    here.pull(&by_digest).unwrap();
+    // Both are one name of one repository.
+    let done = remove(&here, &name, false, &[]).unwrap();
+    assert_eq!(done[..2], [format!("Untagged: {name}"), format!("Untagged: {by_digest}")]);
+    assert!(here.below("blobs/sha256").is_empty());
 }
 
 #[test]
@@ -125,4 +200,42 @@ fn l18_ten_thousand_nested_folders_can_be_removed() {
     drop(here);
     remove_tree(&folder.path().join("deep")).unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_other_tools_put_into_the_layout_is_spared() {
+    if !as_root() {
+        return;
+    }
+    let (here, (a, _)) = (Here::new(), two());
+    let name = format!("{}/x:1", a.host);
+    here.pull(&name).unwrap();
+    let writer = here.store.writer().unwrap();
+    // A chart, which is no image: its manifest leads to a config and a layer.
+    let [config, chart] =
+        ["{}", "a chart"].map(|text| writer.add("application/x", &mut text.as_bytes()).unwrap());
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "config": {"mediaType": "application/vnd.cncf.helm.config.v1+json",
+        "digest": config.digest, "size": 2}, "layers": [{"mediaType": "x", "digest": chart.digest, "size": 7}],
+    });
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = writer.add(kind, &mut manifest.to_string().as_bytes()).unwrap();
+    writer.tag(&"chart:1".parse().unwrap(), &manifest).unwrap();
+    // A blob that somebody is about to name, and one that nobody named for two days.
+    let [young, old] = ["young", "old"].map(|text| writer.add("x", &mut text.as_bytes()).unwrap());
+    drop(writer);
+    let days_ago = std::time::SystemTime::now() - Duration::from_secs(48 * 3600);
+    let file = fs::File::options().append(true).open(here.store.blob(&old.digest)).unwrap();
+    file.set_modified(days_ago).unwrap();
+
+    remove(&here, &name, false, &[]).unwrap();
+    for blob in [&config, &chart, &manifest, &young, &old] {
+        assert!(here.store.has_blob(blob), "{blob:?}");
+    }
+    let removed = here.store.writer().unwrap().prune(&|_| true, &|| Ok(Vec::new())).unwrap();
+    assert_eq!((removed.names.len(), removed.digests.len(), removed.bytes), (0, 0, 3));
+    for blob in [&config, &chart, &manifest, &young] {
+        assert!(here.store.has_blob(blob), "{blob:?}");
+    }
+    assert!(!here.store.has_blob(&old));
 }

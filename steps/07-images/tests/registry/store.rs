@@ -39,7 +39,9 @@ fn a_name_that_moves_leaves_the_old_image_without_one() {
     assert_eq!(names, [None, Some(name)]);
     let id = &first.config_digest.hex()[..12];
     assert_eq!(here.store.find(id).unwrap(), Some(first.clone()));
-    assert_eq!(remove(&here, id, false, &[]).unwrap(), [format!("Deleted: {}", first.config_digest)]);
+    let chain_id = first.layers[0].chain_id;
+    let deleted = [format!("Deleted: {}", first.config_digest), format!("Deleted: {chain_id}")];
+    assert_eq!(remove(&here, id, false, &[]).unwrap(), deleted);
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn an_image_is_found_by_every_name_it_has() {
     for text in ["nobody", "sha256:", "", "zzz", "host-tools", "UPPER", "../x"] {
         assert_eq!(here.store.find(text).unwrap(), None, "{text}");
     }
-    assert_eq!(remove(&here, "nobody", false, &[]).unwrap_err(), "No such image: nobody");
+    assert_eq!(remove(&here, "nobody", false, &[]).unwrap_err(), "No such image: nobody:latest");
 }
 
 #[test]

@@ -48,9 +48,7 @@ pub fn of_image(store: &Store, image: &Image) -> Result<u64> {
 /// There can be no child that looks.
 pub fn of_layers(store: &Store, chain_ids: &[Digest]) -> Result<Vec<u64>> {
     let note = |id: &Digest| store.root().join("sizes").join(id.hex());
-    // Half a note has no end of line.
-    let noted = |id: &Digest| fs::read_to_string(note(id)).ok()?.strip_suffix('\n')?.parse().ok();
-    let known: Vec<Option<u64>> = chain_ids.iter().map(noted).collect();
+    let known: Vec<Option<u64>> = chain_ids.iter().map(|id| noted(store, &id.hex())).collect();
     let unknown: Vec<&Digest> =
         chain_ids.iter().zip(&known).filter(|(_, size)| size.is_none()).map(|(id, _)| id).collect();
     let measured = of(unknown.iter().map(|id| store.layer(id)).collect())?;
@@ -63,7 +61,18 @@ pub fn of_layers(store: &Store, chain_ids: &[Digest]) -> Result<Vec<u64>> {
     Ok(known.into_iter().map(|size| size.or_else(|| measured.next()).unwrap_or(0)).collect())
 }
 
-fn below(folder: PathBuf) -> u64 {
+/// The bytes of an unpacked layer, by the name of its tree.
+pub fn of_tree(store: &Store, name: &str) -> u64 {
+    noted(store, name).unwrap_or_else(|| below(store.root().join("layers").join(name)))
+}
+
+/// Half a note has no end of line.
+fn noted(store: &Store, name: &str) -> Option<u64> {
+    fs::read_to_string(store.root().join("sizes").join(name)).ok()?.strip_suffix('\n')?.parse().ok()
+}
+
+/// The bytes of all files below a folder, for whoever may look into it.
+pub fn below(folder: PathBuf) -> u64 {
     let (mut folders, mut bytes, mut counted) = (vec![folder], 0, HashSet::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
