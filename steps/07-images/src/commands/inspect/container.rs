@@ -8,11 +8,11 @@ use step05_userns::is_root;
 
 use super::network;
 use super::said::Said;
-use crate::commands::sizes;
 use crate::container::hostname_of;
 use crate::manifest::Settings;
 use crate::moment::rfc3339;
 use crate::records::{Recipe, Record, Status};
+use crate::sizes;
 use crate::store::Store;
 
 /// Docker's document, with what has a meaning here. Its lists are never null, unlike some of Docker's.

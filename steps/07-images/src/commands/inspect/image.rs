@@ -5,9 +5,9 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::commands::sizes;
 use crate::moment::rfc3339;
 use crate::names::{Reference, Version};
+use crate::sizes;
 use crate::store::{Named, Store};
 
 /// Docker's document of the image that `name` means, with what has a meaning here. Its lists are never null.
