@@ -55,7 +55,12 @@ pub fn unpack(
 }
 
 // ANCHOR: unpack
-fn place_all(blob: &mut (dyn Read + Send), diff_id: &Digest, lower: &[PathBuf], into: &Path) -> Result<Vec<String>> {
+fn place_all(
+    blob: &mut (dyn Read + Send),
+    diff_id: &Digest,
+    lower: &[PathBuf],
+    into: &Path,
+) -> Result<Vec<String>> {
     let mut placer = place::Placer::new(into, lower)?;
     let (complete, archive) = ahead::decompress_ahead(blob, |archive| {
         let mut walk = walk::Walk::new(archive);
