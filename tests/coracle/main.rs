@@ -13,6 +13,7 @@ mod inspect;
 mod killed;
 mod life;
 mod names;
+mod oracle;
 mod pull;
 mod references;
 mod rename;
