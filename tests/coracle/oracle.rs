@@ -70,12 +70,19 @@ fn compare(file: &str) {
         return;
     }
     let rows = rows(&fs::read_to_string(oracle().join("rows").join(format!("{file}.rows"))).unwrap());
-    let answers = answers(&fs::read_to_string(oracle().join("recorded").join(format!("{file}.txt"))).unwrap());
-    assert!(!rows.is_empty() && rows.len() == answers.len(), "{} rows, {} answers", rows.len(), answers.len());
+    let answers =
+        answers(&fs::read_to_string(oracle().join("recorded").join(format!("{file}.txt"))).unwrap());
+    assert!(
+        !rows.is_empty() && rows.len() == answers.len(),
+        "{} rows, {} answers",
+        rows.len(),
+        answers.len()
+    );
     let boat = Boat::empty();
     let archive = command(oracle().join("image")).output().unwrap();
     assert!(archive.status.success(), "{archive:?}");
-    Image::of_archive(json!({"Cmd": ["sh"]}), archive.stdout).write(&boat.root(), "docker.io/library/box:latest");
+    Image::of_archive(json!({"Cmd": ["sh"]}), archive.stdout)
+        .write(&boat.root(), "docker.io/library/box:latest");
     let mut wrong = Vec::new();
     for row in rows {
         let docker = answers.get(&row.question()).unwrap_or_else(|| panic!("never asked: {}", row.line));
@@ -86,7 +93,8 @@ fn compare(file: &str) {
         let ours = Answer::of(&sh(&boat, &row.line));
         let verdict = judge(&row, docker, &ours);
         if let Some(what) = &row.waits {
-            let state = if verdict.is_ok() { "is there: take the line `waits` away" } else { "is not there yet" };
+            let state =
+                if verdict.is_ok() { "is there: take the line `waits` away" } else { "is not there yet" };
             let line = format!("WAITS: {file}: {}: {what} {state}\n", row.line);
             // Written past the harness, which keeps what a test says that passes.
             let _ = std::io::stderr().write_all(line.as_bytes());
@@ -109,7 +117,10 @@ fn sh(boat: &Boat, line: &str) -> Ran {
     let coracle = boat.command::<&str>([]);
     let mut shell = command("sh");
     shell.arg("-c").arg(format!("docker() {{ \"$CORACLE\" --root \"$CORACLE_ROOT\" \"$@\"; }}; {line}"));
-    shell.env("CORACLE", coracle.get_program()).env("CORACLE_ROOT", boat.root()).env("HOME", boat.path("home"));
+    shell
+        .env("CORACLE", coracle.get_program())
+        .env("CORACLE_ROOT", boat.root())
+        .env("HOME", boat.path("home"));
     Ran::of(shell.current_dir(work).stdin(Stdio::null()))
 }
 
@@ -229,9 +240,13 @@ fn judge(row: &Row, docker: &Answer, ours: &Answer) -> Result<(), String> {
         return Err("a difference has a reason, and a reason has a difference".to_owned());
     }
     // A command or a flag that we do not know yet is no answer, though the code may be the same.
-    let unknown = |text: &str| ["unrecognized subcommand", "unexpected argument"].iter().any(|what| text.contains(what));
+    let unknown = |text: &str| {
+        ["unrecognized subcommand", "unexpected argument"].iter().any(|what| text.contains(what))
+    };
     let knows_not = ["unknown", "is not a docker command", "accepts", "requires"];
-    if unknown(ours.complaint()) && !docker.err.iter().any(|line| knows_not.iter().any(|what| line.contains(what))) {
+    if unknown(ours.complaint())
+        && !docker.err.iter().any(|line| knows_not.iter().any(|what| line.contains(what)))
+    {
         return Err("coracle does not know the word".to_owned());
     }
     let code = row.code.unwrap_or(docker.code);

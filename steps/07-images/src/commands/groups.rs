@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Command, Error, Parser};
+use clap::{Arg, Command, Error, Parser};
 
 /// The commands that are also said below `container`, and Docker's other names for them there.
 const CONTAINER: [(&str, &[&str]); 24] = [
@@ -54,12 +54,19 @@ pub(super) fn parse<C: Parser>() -> Result<C, Error> {
     let words: Vec<OsString> = std::env::args_os().collect();
     // Copying takes time, and most people never say it.
     let is_said = words.iter().any(|word| word == "container");
-    let command = if is_said { with_groups(C::command()) } else { C::command() };
+    let command = C::command().mut_subcommands(|verb| verb.mut_args(takes_what_follows));
+    let command = if is_said { with_groups(command) } else { command };
     let matches = command.try_get_matches_from(words)?;
     let copied = |name: &str| CONTAINER.iter().any(|(copied, _)| *copied == name);
     C::from_arg_matches(match matches.subcommand() {
         Some(("container", inner)) if inner.subcommand_name().is_some_and(copied) => inner,
         _ => &matches,
     })
+}
+
+/// As with Docker the word behind an option is its value, also one that begins with a hyphen: `--user -1`.
+fn takes_what_follows(arg: Arg) -> Arg {
+    let is_option = !arg.is_positional() && arg.get_action().takes_values();
+    if is_option { arg.allow_hyphen_values(true) } else { arg }
 }
 // ANCHOR_END: groups

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use step03_pid::{Failed, report};
 use step05_userns::is_root;
@@ -158,7 +158,7 @@ pub(crate) fn with_code(error: anyhow::Error, code: u8) -> anyhow::Error {
 }
 
 /// Nothing at all is a question for help. Docker's exit codes for a command line that makes no
-/// sense are 1 for a command that is not there and for too few words, and 125 for a wrong option.
+/// sense are 1 for a command that is not there and for too few or too many words, and 125 for a wrong option.
 fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
     let code = match error.kind() {
         ErrorKind::DisplayHelp
@@ -166,6 +166,7 @@ fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return show(&error.render()),
         ErrorKind::MissingSubcommand => return show(&command.render_help()),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument => 1,
+        ErrorKind::UnknownArgument if is_one_word_too_many(error) => 1,
         _ => 125,
     };
     // clap says more, in several paragraphs: the first one is what is wrong.
@@ -180,6 +181,10 @@ fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
     }
     let way_out = format!("Run '{program} --help' for more information");
     Err(Failed { code, text: format!("{}\n{way_out}", what.join(" ")) }.into())
+}
+
+fn is_one_word_too_many(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with('-'))
 }
 
 fn show(help: &clap::builder::StyledStr) -> Result<u8> {
