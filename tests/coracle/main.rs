@@ -6,6 +6,7 @@ mod kit;
 // From an image to its end.
 mod container;
 mod debian;
+mod diff;
 mod exit_codes;
 mod host_tools;
 mod images;
@@ -19,6 +20,7 @@ mod references;
 mod rename;
 mod settings;
 mod together;
+mod top;
 mod usage;
 mod users;
 // What is connected with the container.

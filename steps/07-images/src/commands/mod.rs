@@ -2,6 +2,7 @@
 
 mod asking;
 mod container;
+mod diff;
 mod groups;
 mod images;
 mod inspect;
@@ -14,6 +15,8 @@ mod rename;
 mod rm;
 mod rmi;
 mod run;
+mod sizes;
+mod top;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -27,6 +30,7 @@ use step05_userns::is_root;
 
 pub use asking::Asking;
 pub use container::ContainerVerb;
+pub use diff::Diff;
 pub use groups::with_groups;
 pub use images::Images;
 pub use inspect::Inspect;
@@ -39,6 +43,7 @@ pub use rename::Rename;
 pub use rm::Rm;
 pub use rmi::Rmi;
 pub use run::run;
+pub use top::Top;
 
 use crate::digest::Digest;
 use crate::records::Containers;
@@ -64,6 +69,10 @@ pub enum Common {
     Rename(Rename),
     /// List a container's published ports
     Port(Port),
+    /// List the processes of a container
+    Top(Top),
+    /// List what a container has changed in its file system
+    Diff(Diff),
     /// Show everything that is known about containers and images
     Inspect(Inspect),
     /// Manage containers
@@ -85,6 +94,8 @@ impl Common {
             Self::Rm(command) => command.execute(place),
             Self::Rename(command) => command.execute(place),
             Self::Port(command) => command.execute(place),
+            Self::Top(command) => command.execute(place),
+            Self::Diff(command) => command.execute(place),
             Self::Inspect(command) => command.execute(place),
             Self::Container(command) => command.execute(place),
         }

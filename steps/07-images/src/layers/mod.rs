@@ -10,6 +10,7 @@
 //! In reading order:
 
 mod ahead;
+mod changes;
 mod decompress;
 mod header;
 mod ids;
@@ -23,6 +24,8 @@ mod remove;
 mod stack;
 mod walk;
 mod whiteouts;
+
+pub use changes::{Change, changes};
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -29,6 +29,7 @@ pub use words::{check_name, new_id, new_name};
 
 use crate::store::Use;
 use crate::task;
+use crate::text::printable;
 
 /// All containers of a state directory.
 #[derive(Debug, Clone)]
@@ -142,8 +143,8 @@ impl Containers {
         let mut beginning = all.into_iter().filter(|record| !text.is_empty() && record.id.starts_with(text));
         match (beginning.next(), beginning.next()) {
             (Some(record), None) => Ok(record),
-            (Some(_), Some(_)) => bail!("multiple IDs found with provided prefix: {text}"),
-            (None, _) => bail!("No such container: {text}"),
+            (Some(_), Some(_)) => bail!("multiple IDs found with provided prefix: {}", printable(text)),
+            (None, _) => bail!("No such container: {}", printable(text)),
         }
     }
 
