@@ -15,7 +15,6 @@ mod rename;
 mod rm;
 mod rmi;
 mod run;
-mod sizes;
 mod top;
 
 use std::io::IsTerminal;
