@@ -4,6 +4,8 @@ mod asking;
 mod container;
 mod diff;
 mod groups;
+mod history;
+mod image;
 mod images;
 mod inspect;
 mod listing;
@@ -15,6 +17,8 @@ mod rename;
 mod rm;
 mod rmi;
 mod run;
+mod system;
+mod tag;
 mod top;
 
 use std::io::IsTerminal;
@@ -31,6 +35,8 @@ pub use asking::Asking;
 pub use container::ContainerVerb;
 pub use diff::Diff;
 pub use groups::with_groups;
+pub use history::History;
+pub use image::ImageVerb;
 pub use images::Images;
 pub use inspect::Inspect;
 pub use listing::{Filter, Format};
@@ -42,6 +48,8 @@ pub use rename::Rename;
 pub use rm::Rm;
 pub use rmi::Rmi;
 pub use run::run;
+pub use system::SystemVerb;
+pub use tag::Tag;
 pub use top::Top;
 
 use crate::digest::Digest;
@@ -74,9 +82,19 @@ pub enum Common {
     Diff(Diff),
     /// Show everything that is known about containers and images
     Inspect(Inspect),
+    /// Give an image one more name
+    Tag(Tag),
+    /// Show how an image was made
+    History(History),
     /// Manage containers
     #[command(subcommand)]
     Container(ContainerVerb),
+    /// Manage images
+    #[command(subcommand)]
+    Image(ImageVerb),
+    /// Manage what is kept here
+    #[command(subcommand)]
+    System(SystemVerb),
 }
 
 impl Common {
@@ -96,7 +114,11 @@ impl Common {
             Self::Top(command) => command.execute(place),
             Self::Diff(command) => command.execute(place),
             Self::Inspect(command) => command.execute(place),
+            Self::Tag(command) => command.execute(place),
+            Self::History(command) => command.execute(place),
             Self::Container(command) => command.execute(place),
+            Self::Image(command) => command.execute(place),
+            Self::System(command) => command.execute(place),
         }
     }
 }

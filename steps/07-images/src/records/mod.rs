@@ -115,6 +115,11 @@ impl Containers {
         Ok(records)
     }
 
+    /// The folder with a folder for each.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// What containers stand on.
     ///
     /// # Errors
