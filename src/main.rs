@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use step03_pid::{Container, Pids};
-use step04_mount::MountNamespace;
+use step03_pid::Container;
 use step07_images::commands::{self, Asking, Common, Place, RunArgs};
 use step07_images::container::{Asked, NoInput};
 
@@ -38,13 +37,14 @@ fn main() -> ExitCode {
 /// What a container is.
 fn walls(asked: &Asked) -> Result<Container> {
     let mut container = Container::new();
-    if let Some(user) = asked.user() {
+    if let Some(user) = asked.user()? {
         container = container.with(user);
     }
-    container = container.with(asked.uts()).with(Pids);
+    container = container.with(asked.names()?).with(asked.processes()?);
     let mut root = asked.root()?;
     container = container.with(asked.network(&mut root)?);
-    container = container.with(MountNamespace).with(asked.overlay()).with(root);
+    container = container.with(asked.mount_namespace()).with(asked.overlay());
+    container = container.with(asked.fill()).with(asked.sysctls()).with(root);
     if !asked.run.interactive && !asked.run.tty {
         container = container.with_process(NoInput);
     }

@@ -100,7 +100,8 @@ fn l32_without_a_command_there_is_nothing_to_run() {
 #[test]
 fn failing_before_the_command_is_125_with_one_line() {
     let Some(boat) = Boat::new() else { return };
-    boat.run("--rm -v /not/there:/x", &["true"]).failed(125, "cannot mount the volume /not/there: ENOENT");
+    let missing = "--rm --mount type=bind,src=/not/there,dst=/x";
+    boat.run(missing, &["true"]).failed(125, "bind source path does not exist: /not/there");
     boat.run("--rm -v /etc:/etc/passwd", &["true"]).failed(125, "a directory cannot be mounted on a file");
     boat.run("--rm --tmpfs /proc/x", &["true"]).failed(125, "/proc/x");
     boat.assert_no_container();

@@ -138,10 +138,22 @@ fn l34_other_settings_are_data() {
         "Labels": {"io.coracle.privileged": "true", "\u{1b}[2J": "x".repeat(10_000)},
         "StopSignal": "BOGUS", "ExposedPorts": {"99999/icmp": {}, "": {}},
         "Healthcheck": {"Test": ["CMD", "touch", "/healthy"]}, "OnBuild": ["RUN touch /built"],
-        "Volumes": {"/": {}, "..": {}, "/proc": {}}, "Unknown": [1, {"x": null}],
+        "Volumes": {"data": {}, "/a//b": null}, "Unknown": [1, {"x": null}],
     });
     let Some(boat) = hostile(settings, Layer::new()) else { return };
     assert_eq!(boat.run("--rm", &[]).ok(), "ran");
     assert_eq!(boat.run("--rm", &["/bin/busybox", "ls", "/"]).ok().matches("healthy").count(), 0);
     assert_harmless(&boat);
+}
+
+#[test]
+fn l34_volumes_where_none_can_be_are_refused() {
+    for place in
+        ["/", "..", "", "/x/../..", "/proc", "/proc/sys", "/sys/kernel", "/dev", "/dev/shm/x", "/x\0y"]
+    {
+        let settings = json!({"Cmd": ["true"], "Volumes": {place: {}}});
+        let Some(boat) = hostile(settings, Layer::new()) else { return };
+        boat.run("--rm", &[]).failed(125, "the image asks for a volume at");
+        boat.assert_no_container();
+    }
 }

@@ -58,19 +58,30 @@ pub(crate) fn attach(mount: &OwnedFd, target: &OwnedFd) -> Result<()> {
 
 /// Sets attributes on a mount and on all mounts below it (`man 2 mount_setattr`).
 pub(crate) fn set(mount: impl AsFd, attributes: MountAttrFlags) -> Result<()> {
-    mount_setattr(mount, attributes, libc::AT_RECURSIVE).context("cannot set the mount's attributes")
+    mount_setattr(mount, attributes, 0, libc::AT_RECURSIVE).context("cannot set the mount's attributes")
+}
+
+/// Nothing that is mounted elsewhere later appears here, nor the other way round.
+pub(crate) fn make_private(mount: impl AsFd) -> Result<()> {
+    mount_setattr(mount, MountAttrFlags::empty(), libc::MS_PRIVATE, libc::AT_RECURSIVE)
+        .context("cannot make the mount private")
 }
 
 /// Sets attributes on one mount only.
 pub(crate) fn set_this(mount: impl AsFd, attributes: MountAttrFlags) -> Result<()> {
-    mount_setattr(mount, attributes, 0).context("cannot set the mount's attributes")
+    mount_setattr(mount, attributes, 0, 0).context("cannot set the mount's attributes")
 }
 
 #[expect(unsafe_code, reason = "neither nix nor rustix has mount_setattr")]
-fn mount_setattr(mount: impl AsFd, attributes: MountAttrFlags, flags: i32) -> Result<(), Errno> {
+fn mount_setattr(
+    mount: impl AsFd,
+    attributes: MountAttrFlags,
+    propagation: u64,
+    flags: i32,
+) -> Result<(), Errno> {
     const EMPTY: &CStr = c"";
     let wanted =
-        libc::mount_attr { attr_set: attributes.bits().into(), attr_clr: 0, propagation: 0, userns_fd: 0 };
+        libc::mount_attr { attr_set: attributes.bits().into(), attr_clr: 0, propagation, userns_fd: 0 };
     // SAFETY: the descriptor is open while it is borrowed, the path is a C string, and the
     // kernel reads as many bytes of `wanted` as it is told that there are.
     let result = unsafe {

@@ -10,11 +10,14 @@ mod dev;
 mod explain;
 mod masks;
 mod options;
+mod others;
 mod root;
+mod sysctls;
 mod table;
 
 pub use contained::Contained;
 pub use masks::{HIDDEN, READ_ONLY};
 pub use options::{MountArgs, Volume};
 pub use root::{MountNamespace, Root};
-pub use table::{Entry, What, standard};
+pub use sysctls::Sysctls;
+pub use table::{Entry, Tmpfs, What, check_target, standard};

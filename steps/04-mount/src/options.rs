@@ -7,7 +7,7 @@ use clap::Args;
 use step03_pid::Container;
 
 use crate::table::check_target;
-use crate::{Entry, MountNamespace, Root, What};
+use crate::{Entry, MountNamespace, Root, Tmpfs, What};
 
 /// What is the container's own about its file system.
 #[derive(Debug, Clone, Args)]
@@ -40,13 +40,13 @@ impl MountArgs {
         root.read_only = self.read_only;
         for target in &self.tmpfs {
             check_target(target)?;
-            let what = What::Tmpfs { mode: 0o1777, size: None };
+            let what = What::Tmpfs(Tmpfs::default());
             root.entries.push(Entry { what, target: target.clone(), read_only: false });
         }
         for volume in &self.volumes {
             root.entries.push(volume.entry()?);
         }
-        Ok(container.with(MountNamespace).with(root))
+        Ok(container.with(MountNamespace::default()).with(root))
     }
     // ANCHOR_END: add_to
 }

@@ -20,7 +20,10 @@ use crate::{Entry, explain, masks, standard};
 /// A mount namespace of its own, from which no mount gets out to the host, and into which none
 /// of the host's comes (`man 7 mount_namespaces`).
 #[derive(Debug, Clone, Default)]
-pub struct MountNamespace;
+pub struct MountNamespace {
+    /// Whether what the host mounts later comes in after all, where an entry asks for it.
+    pub follow: bool,
+}
 
 impl Isolation for MountNamespace {
     fn namespaces(&self) -> Namespaces {
@@ -29,7 +32,8 @@ impl Isolation for MountNamespace {
 
     fn in_container(&self) -> Result<()> {
         // A call of its own: beside MS_BIND the kernel would ignore MS_PRIVATE (man 2 mount).
-        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+        let way = if self.follow { MsFlags::MS_SLAVE } else { MsFlags::MS_PRIVATE };
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | way, None::<&str>)
             .map_err(|errno| explain::root("cannot make the mounts private", errno))
     }
 }

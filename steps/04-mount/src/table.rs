@@ -2,15 +2,16 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags as Attr;
 
-use crate::attach::{attach, clone_tree, is, new, set};
+use crate::attach::{attach, clone_tree, is, make_private, new, set};
 use crate::contained::Contained;
-use crate::{dev, explain};
+use crate::{dev, explain, others};
 
 // ANCHOR: entry
 /// One mount below the container's root.
@@ -35,17 +36,59 @@ pub enum What {
     Dev,
     /// The POSIX message queues of this ipc namespace (`man 7 mq_overview`).
     Mqueue,
-    /// A file system in memory, of this many bytes at most.
-    Tmpfs {
-        /// In octal, as chmod takes it.
-        mode: u32,
-        /// In bytes; half of the machine's memory if there is none.
-        size: Option<u64>,
-    },
+    /// A file system in memory.
+    Tmpfs(Tmpfs),
     /// A file or directory of the host, with all that is mounted below.
     Bind(PathBuf),
+    /// The same, and what the host mounts below later appears as well: with
+    /// [`MountNamespace::follow`](crate::MountNamespace::follow).
+    Following(PathBuf),
+    /// What another process sees there, by a descriptor of that process: its /proc, or a file system in memory.
+    OfProcess(Rc<OwnedFd>, PathBuf),
+    /// The host's processes: where no new /proc can be had without a pid namespace.
+    ProcOfHost,
 }
 // ANCHOR_END: entry
+
+/// How a file system in memory is to be (`man 5 tmpfs`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tmpfs {
+    /// In octal, as chmod takes it.
+    pub mode: u32,
+    /// In bytes; half of the machine's memory if there is none.
+    pub size: Option<u64>,
+    /// Other options of tmpfs, such as `uid` and `nr_inodes`, and their values.
+    pub others: Vec<(String, String)>,
+    /// Programs in it may be run.
+    pub exec: bool,
+    /// Set-user-id bits in it count.
+    pub suid: bool,
+    /// Devices in it can be opened.
+    pub dev: bool,
+}
+
+impl Default for Tmpfs {
+    /// Everybody may write into it, as into /tmp, and nothing in it is run.
+    fn default() -> Self {
+        Self { mode: 0o1777, size: None, others: Vec::new(), exec: false, suid: false, dev: false }
+    }
+}
+
+impl Tmpfs {
+    fn new_mount(&self) -> Result<OwnedFd> {
+        let mut options = vec![("mode", format!("{:o}", self.mode))];
+        options.extend(self.size.map(|size| ("size", size.to_string())));
+        options.extend(self.others.iter().map(|(name, value)| (&**name, value.clone())));
+        let attributes = [
+            (Attr::MOUNT_ATTR_NOEXEC, self.exec),
+            (Attr::MOUNT_ATTR_NOSUID, self.suid),
+            (Attr::MOUNT_ATTR_NODEV, self.dev),
+        ];
+        let forbidden =
+            attributes.into_iter().filter(|(_, allowed)| !allowed).map(|(attribute, _)| attribute);
+        new("tmpfs", &options, forbidden.collect())
+    }
+}
 
 // ANCHOR: standard
 /// What every container gets, in this order (the OCI runtime specification, "Linux: Default
@@ -56,7 +99,7 @@ pub fn standard() -> Vec<Entry> {
         entry(What::Proc, "/proc", false),
         entry(What::Sys, "/sys", true),
         entry(What::Dev, "/dev", false),
-        entry(What::Tmpfs { mode: 0o1777, size: Some(64 << 20) }, "/dev/shm", false),
+        entry(What::Tmpfs(Tmpfs { size: Some(64 << 20), ..Tmpfs::default() }), "/dev/shm", false),
         entry(What::Mqueue, "/dev/mqueue", false),
     ]
 }
@@ -75,12 +118,19 @@ impl Entry {
             What::Proc => new("proc", &[], inert).map_err(explain::proc)?,
             What::Sys => sys(inert)?,
             What::Mqueue => new("mqueue", &[], inert)?,
-            What::Tmpfs { mode, size } => {
-                let mut options = vec![("mode", format!("{mode:o}"))];
-                options.extend(size.map(|size| ("size", size.to_string())));
-                new("tmpfs", &options, inert)?
+            What::Tmpfs(tmpfs) => tmpfs.new_mount()?,
+            What::Bind(source) => {
+                let tree = clone_tree(source)?;
+                make_private(&tree)?;
+                tree
             }
-            What::Bind(source) => clone_tree(source)?,
+            What::Following(source) => clone_tree(source)?,
+            What::OfProcess(process, source) => others::clone_tree(process, source)?,
+            What::ProcOfHost => {
+                let tree = clone_tree("/proc".as_ref())?;
+                set(&tree, inert)?;
+                tree
+            }
             What::Dev => return dev::mount(&root.directory(&self.target)?),
         };
         if self.read_only {
@@ -90,7 +140,7 @@ impl Entry {
         }
         let target = match &self.what {
             // Where the caller wants it; a link in the root file system is followed, inside.
-            What::Bind(_) | What::Tmpfs { .. } => {
+            What::Bind(_) | What::Following(_) | What::Tmpfs(_) => {
                 root.followed(&self.target, FileType::from_raw_mode(fstat(&mount)?.st_mode))?
             }
             // It is not for the root file system to say where /proc is: on no link.
@@ -115,7 +165,10 @@ fn sys(attributes: Attr) -> Result<OwnedFd> {
 }
 
 /// What a path of a volume must be like.
-pub(crate) fn check_target(target: &std::path::Path) -> Result<()> {
+///
+/// # Errors
+/// It is not absolute, or it is `/`.
+pub fn check_target(target: &std::path::Path) -> Result<()> {
     if !target.is_absolute() {
         bail!("invalid mount path: '{}' mount path must be absolute", target.display());
     }

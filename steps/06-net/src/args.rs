@@ -6,7 +6,7 @@ use nix::unistd::gethostname;
 use step05_userns::is_root;
 
 use crate::helper::program;
-use crate::{Net, Publish, firewall, pasta, say, sweep};
+use crate::{NamesArgs, Net, Publish, firewall, pasta, say, sweep};
 
 /// What is the container's own about its network.
 #[derive(Debug, Clone, Default, Args)]
@@ -17,6 +17,9 @@ pub struct NetArgs {
     /// Let others reach a port of the container: [IP:][HOSTPORT:]PORT[/PROTOCOL]
     #[arg(short, long, value_name = "PORTS")]
     pub publish: Vec<Publish>,
+    #[command(flatten)]
+    /// What it finds under which name
+    pub names: NamesArgs,
 }
 
 /// The ways to connect a container.
@@ -50,7 +53,11 @@ impl NetArgs {
                 if !self.publish.is_empty() {
                     say("published ports are discarded without a network of the container's own");
                 }
-                return if way == Network::Host { Net::host(name) } else { Net::loopback(name) };
+                return if way == Network::Host {
+                    Net::host(name, &self.names)
+                } else {
+                    Net::loopback(name, &self.names)
+                };
             }
             Network::Bridge if !is_root() => {
                 bail!("only root may make a bridge\nwithout --network, pasta connects the container")
@@ -58,17 +65,16 @@ impl NetArgs {
             Network::Pasta if is_root() => {
                 bail!("pasta connects the containers of ordinary users\nwithout --network, root has a bridge")
             }
-            Network::Bridge => {
-                find("nft", firewall::PACKAGE).and_then(|nft| Net::bridge(&nft, name, &self.publish))
-            }
+            Network::Bridge => find("nft", firewall::PACKAGE)
+                .and_then(|nft| Net::bridge(&nft, name, &self.publish, &self.names)),
             Network::Pasta => find("pasta", pasta::PACKAGE)
                 .and_then(|pasta| pasta::can_open_tun().map(|()| pasta))
-                .and_then(|pasta| Net::pasta(pasta, name, &self.publish, self.is_asked_for())),
+                .and_then(|pasta| Net::pasta(pasta, name, self)),
         };
         match connected {
             Err(error) if !self.is_asked_for() => {
                 say(&format!("only the loopback is connected: {}", step01_unshare::message(&error)));
-                Net::loopback(name)
+                Net::loopback(name, &self.names)
             }
             Ok(net) => {
                 self.tell_chosen_ports(&net);
@@ -91,7 +97,7 @@ impl NetArgs {
         }
     }
 
-    fn is_asked_for(&self) -> bool {
+    pub(crate) fn is_asked_for(&self) -> bool {
         self.network.is_some() || !self.publish.is_empty()
     }
 }

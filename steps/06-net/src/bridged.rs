@@ -17,7 +17,7 @@ use crate::folder::Folder;
 use crate::link::Veth;
 use crate::netlink::Netlink;
 use crate::resolv::{self, Files, Resolver};
-use crate::{Published, others, say};
+use crate::{NamesArgs, Published, others, say};
 
 /// The container's end of the cable.
 const INSIDE: &str = "eth0";
@@ -144,8 +144,9 @@ pub(crate) fn sweep() -> Result<()> {
 
 impl Bridged {
     /// The files of /etc, which go with the address.
-    pub(crate) fn write_files(&self, name: &str) -> Result<Vec<Volume>> {
+    pub(crate) fn write_files(&self, name: &str, names: &NamesArgs) -> Result<Vec<Volume>> {
         let folder = self.lease.as_ref().context("the address has been given back")?;
-        Files::new(name, self.resolver.text.clone()).with_address(self.address).write(&folder.path)
+        let files = Files::new(name, self.resolver.text.clone()).with_address(self.address);
+        names.change(files, Some(self.subnet.gateway()))?.write(&folder.path)
     }
 }

@@ -15,6 +15,8 @@ mod net;
 pub use net::{Net, sweep};
 mod args;
 pub use args::{NetArgs, Network};
+mod names;
+pub use names::{AddHost, NamesArgs};
 
 mod link;
 mod netlink;

@@ -1,9 +1,11 @@
 //! The wall of this step.
 
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use nix::sched::setns;
 use nix::unistd::Pid;
 use step01_unshare::{Namespaces, message};
 use step03_pid::Isolation;
@@ -14,7 +16,7 @@ use crate::folder::Folder;
 use crate::netlink::Netlink;
 use crate::pasta::{self, Pasta};
 use crate::resolv::{self, Files};
-use crate::{Publish, Published, bridged, folder, ports, say};
+use crate::{NamesArgs, NetArgs, Publish, Published, bridged, folder, ports, say};
 
 // ANCHOR: net
 /// A network of the container's own (`man 7 network_namespaces`).
@@ -32,27 +34,34 @@ enum Way {
     Loopback,
     Bridge(Bridged),
     Pasta(Connected),
+    /// That of another container, whose process this descriptor stands for.
+    Joined(OwnedFd),
 }
 
 impl Isolation for Net {
     fn namespaces(&self) -> Namespaces {
         match self.way {
-            Way::Host => Namespaces::empty(),
+            Way::Host | Way::Joined(_) => Namespaces::empty(),
             _ => Namespaces::NET,
         }
     }
 
     fn on_host(&mut self, container: Pid) -> Result<()> {
         match &mut self.way {
-            Way::Host | Way::Loopback => Ok(()),
+            Way::Host | Way::Loopback | Way::Joined(_) => Ok(()),
             Way::Bridge(bridged) => bridged.plug_in(container),
             Way::Pasta(connected) => connected.start(container),
         }
     }
 
     fn in_container(&self) -> Result<()> {
-        if let Way::Host = self.way {
-            return Ok(());
+        match &self.way {
+            Way::Host => return Ok(()),
+            Way::Joined(process) => {
+                return setns(process, Namespaces::NET.flags())
+                    .context("cannot enter the network of the other container");
+            }
+            _ => {}
         }
         let netlink = Netlink::open()?;
         netlink.up("lo")?;
@@ -70,17 +79,24 @@ impl Net {
     ///
     /// # Errors
     /// The files for /etc cannot be written.
-    pub fn host(name: &str) -> Result<Self> {
-        Self::without_address(&resolv::same_as_host(name), |_| Way::Host)
+    pub fn host(name: &str, names: &NamesArgs) -> Result<Self> {
+        let here = Some(Ipv4Addr::LOCALHOST);
+        Self::without_address(&names.change(resolv::same_as_host(name), here)?, |_| Way::Host)
     }
 
     /// Nothing but a loopback.
     ///
     /// # Errors
     /// The files for /etc cannot be written.
-    pub fn loopback(name: &str) -> Result<Self> {
+    pub fn loopback(name: &str, names: &NamesArgs) -> Result<Self> {
         let files = Files::new(name, String::new()).with_address(Ipv4Addr::LOCALHOST);
-        Self::without_address(&files, |_| Way::Loopback)
+        Self::without_address(&names.change(files, None)?, |_| Way::Loopback)
+    }
+
+    /// The network of another container, with its files. `process` is one of its processes, as
+    /// `man 2 pidfd_open` opens it: a number could belong to somebody else by now.
+    pub fn joined(process: OwnedFd, files: Vec<Volume>) -> Self {
+        Self { way: Way::Joined(process), files, _folder: None }
     }
 
     /// A cable into the bridge of this host, which is made if it is not there. `nft` is where
@@ -88,9 +104,9 @@ impl Net {
     ///
     /// # Errors
     /// No address or port is free, or the kernel refuses.
-    pub fn bridge(nft: &Path, name: &str, publish: &[Publish]) -> Result<Self> {
+    pub fn bridge(nft: &Path, name: &str, publish: &[Publish], names: &NamesArgs) -> Result<Self> {
         let bridged = Bridged::new(nft, ports::hold(publish)?)?;
-        let files = bridged.write_files(name)?;
+        let files = bridged.write_files(name, names)?;
         Ok(Self { way: Way::Bridge(bridged), files, _folder: None })
     }
 
@@ -98,14 +114,15 @@ impl Net {
     ///
     /// # Errors
     /// No port is free, or the files for /etc cannot be written.
-    pub fn pasta(pasta: PathBuf, name: &str, publish: &[Publish], is_asked_for: bool) -> Result<Self> {
-        let mut published = ports::hold(publish)?;
+    pub fn pasta(pasta: PathBuf, name: &str, asked: &NetArgs) -> Result<Self> {
+        let mut published = ports::hold(&asked.publish)?;
         // They are free, and now pasta shall have them. The container's side would otherwise
         // hold copies until it runs its command.
         published.iter_mut().for_each(Published::release);
         let files = Files::new(name, resolv::at(pasta::RESOLVER)).with_address(Ipv4Addr::LOCALHOST);
-        Self::without_address(&files, |folder| {
+        Self::without_address(&asked.names.change(files, None)?, |folder| {
             let log = folder.join("pasta.log");
+            let is_asked_for = asked.is_asked_for();
             Way::Pasta(Connected { program: pasta, log, published, is_asked_for, pasta: None })
         })
     }
@@ -126,7 +143,7 @@ impl Net {
         match &self.way {
             Way::Bridge(bridged) => &bridged.published,
             Way::Pasta(connected) => &connected.published,
-            Way::Host | Way::Loopback => &[],
+            Way::Host | Way::Loopback | Way::Joined(_) => &[],
         }
     }
 }

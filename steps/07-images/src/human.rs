@@ -5,15 +5,10 @@ use crate::moment::rfc3339;
 // ANCHOR: table
 /// Columns as Docker has them: each as wide as its widest cell and three blanks, or ten.
 pub fn table(rows: &[Vec<String>]) -> String {
-    aligned(rows, 10)
-}
-
-/// Columns that have another least width.
-pub fn aligned(rows: &[Vec<String>], least: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<_> = (0..columns).map(|column| (width(column).unwrap_or(0) + 3).max(least)).collect();
+    let widths: Vec<_> = (0..columns).map(|column| (width(column).unwrap_or(0) + 3).max(10)).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         format!("{}\n", cells.collect::<String>().trim_end())
@@ -50,6 +45,30 @@ pub fn ago(seconds: f64) -> String {
 pub fn time(seconds: f64) -> String {
     let text = rfc3339(Some(seconds));
     format!("{} {} +0000 UTC", &text[..10], &text[11..19])
+}
+
+/// A number of bytes as people write it: `64m`, `1.5 GB`, in steps of 1024 (Docker's go-units).
+///
+/// # Errors
+/// It is none, in Docker's words.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let read = || -> Option<u64> {
+        let end = text.rfind(|character: char| character.is_ascii_digit() || ". ".contains(character))? + 1;
+        let (number, unit) = text.split_at(end);
+        let number: f64 = number.strip_suffix(' ').unwrap_or(number).parse().ok()?;
+        let unit = unit.to_ascii_lowercase();
+        let power = match unit.strip_suffix("ib").or(unit.strip_suffix('b')).unwrap_or(&unit) {
+            "" if unit != "ib" => 0,
+            "k" => 1,
+            "m" => 2,
+            "g" => 3,
+            "t" => 4,
+            "p" => 5,
+            _ => return None,
+        };
+        (number.is_finite() && number >= 0.0).then_some((number * 1024_f64.powi(power)) as u64)
+    };
+    read().ok_or_else(|| format!("invalid size: '{text}'"))
 }
 
 /// A number of bytes in steps of a thousand, with three digits that count.

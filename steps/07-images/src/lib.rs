@@ -22,3 +22,4 @@ pub mod store;
 pub mod task;
 pub mod template;
 pub mod text;
+pub mod volumes;

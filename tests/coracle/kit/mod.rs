@@ -104,6 +104,12 @@ impl Boat {
         self.run(&format!("--rm {options}"), &["sh", "-c", line])
     }
 
+    /// The same, with one option whose value may have blanks in it.
+    pub fn run_with(&self, option: &str, value: &str, line: &str) -> Ran {
+        let words = ["run", "--rm", "--network=none", option, value, &self.image, "sh", "-c", line];
+        Ran::of(&mut self.command(words))
+    }
+
     /// The shell inside runs on, and the test beside it.
     #[track_caller]
     pub fn start(&self, options: &str, line: &str) -> Started {

@@ -14,7 +14,6 @@ use crate::names::{Reference, Version};
 use crate::records::now;
 use crate::sizes;
 use crate::store::{Named, Store};
-use crate::text::printable;
 
 /// List the images that are here.
 #[derive(Debug, Clone, Args)]
@@ -69,8 +68,7 @@ impl Images {
         let dangling = filters.switch("dangling")?;
         let time_of = |name| -> Result<Option<f64>> {
             let Some(text) = filters.values(name).next() else { return Ok(None) };
-            let found = store.find_all_names(text)?;
-            Ok(Some(created(&found.first().with_context(|| none_such(text))?.image)))
+            Ok(Some(created(&found(store, text)?)))
         };
         let (before, since) = (time_of("before")?, time_of("since")?);
         let tagged: HashSet<(String, String)> = images.iter().filter_map(tagged).collect();
@@ -138,12 +136,13 @@ const HEADERS: [(&str, &str); 11] = [
     ("Containers", "CONTAINERS"),
 ];
 
-/// In Docker's words.
-pub(super) fn none_such(text: &str) -> String {
-    match text.parse::<Reference>() {
+/// An image by name or id, whole or not.
+pub(super) fn found(store: &Store, text: &str) -> Result<Image> {
+    let missing = || match text.parse::<Reference>() {
         Ok(reference) => format!("No such image: {}", reference.familiar()),
-        Err(_) => format!("No such image: {}", printable(text)),
-    }
+        Err(_) => format!("No such image: {}", text.escape_debug()),
+    };
+    store.find(text)?.with_context(missing)
 }
 
 /// What the builder says of itself, if it makes sense: seconds since 1970.

@@ -1,17 +1,22 @@
 //! The options of `run` and `create`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
-use step04_mount::Volume;
-use step06_net::NetArgs;
+use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
+use super::later::LaterArgs;
+use super::network_options::NetworkArgs;
 use super::pull::PullArgs;
+use super::sharing_options::SharingArgs;
+use super::storage_options::StorageArgs;
+use crate::container::{Sysctl, Ulimit, label, variable};
 
 /// The options and words of `run`.
 #[derive(Debug, Clone, Args)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, args_override_self = true)]
 pub struct RunArgs {
     /// Remove the container when it has ended
     #[arg(long = "rm")]
@@ -26,17 +31,35 @@ pub struct RunArgs {
     #[arg(long)]
     pub name: Option<String>,
     /// The host name inside
-    #[arg(short = 'h', long)]
+    #[arg(short = 'h', long, value_name = "NAME")]
     pub hostname: Option<String>,
     /// Set a variable: NAME=VALUE, or NAME for the value that it has here
-    #[arg(short, long, value_name = "NAME[=VALUE]")]
-    pub env: Vec<String>,
+    #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = OsStringValueParser::new().try_map(variable))]
+    pub env: Vec<OsString>,
+    /// Set the variables that are in a file, one a line
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
     /// Where the command starts
     #[arg(short, long, value_name = "DIRECTORY")]
     pub workdir: Option<PathBuf>,
     /// Who the command runs as: a name or a uid, and a group
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
+    /// One more group of the command's, by name or number
+    #[arg(long, value_name = "GROUP")]
+    pub group_add: Vec<String>,
+    /// Limit what one process may have, such as nofile=1024:2048
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    pub ulimit: Vec<Ulimit>,
+    /// Set a switch of the kernel that belongs to a namespace of the container's
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub sysctl: Vec<Sysctl>,
+    /// Note something about the container
+    #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = label)]
+    pub label: Vec<String>,
+    /// Note what is in a file, one label a line
+    #[arg(long, value_name = "FILE")]
+    pub label_file: Vec<PathBuf>,
     /// Replace the image's entrypoint
     #[arg(long, value_name = "COMMAND")]
     pub entrypoint: Option<OsString>,
@@ -47,23 +70,23 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub cidfile: Option<PathBuf>,
     /// Get the image first
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "missing")]
+    #[arg(long, value_name = "WHEN", default_value = "missing")]
     pub pull: When,
     /// Show the host's namespaces beside the container's
     #[arg(long)]
     pub observe: bool,
-    /// Mount a file or directory of the host: HOST:CONTAINER[:ro]
-    #[arg(short, long = "volume", value_name = "HOST:CONTAINER[:ro]")]
-    pub volumes: Vec<Volume>,
-    /// Mount an empty file system in memory
-    #[arg(long, value_name = "CONTAINER")]
-    pub tmpfs: Vec<PathBuf>,
-    /// Allow no change of the root file system
-    #[arg(long)]
-    pub read_only: bool,
+    #[command(flatten)]
+    /// Its mounts
+    pub storage: StorageArgs,
     #[command(flatten)]
     /// The network
-    pub network: NetArgs,
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    /// What it shares
+    pub sharing: SharingArgs,
+    #[command(flatten)]
+    /// What is not there yet
+    pub later: LaterArgs,
     #[command(flatten)]
     /// How to ask the registry
     pub registry: PullArgs,
@@ -81,15 +104,6 @@ impl RunArgs {
         self.words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// What depends on this moment, as it is now: for [`Asking::words`](super::Asking::words).
-    pub fn settled(&self) -> Vec<(&'static str, Vec<OsString>)> {
-        let with_value = |asked: &String| match std::env::var_os(asked) {
-            _ if asked.contains('=') => Some(asked.into()),
-            value => value.map(|value| [OsStr::new(asked), OsStr::new("="), &value].into_iter().collect()),
-        };
-        vec![("env", self.env.iter().filter_map(with_value).collect())]
-    }
-
     /// The command and its arguments, if there are any. A `--` before it may stand, as in the other
     /// steps; Docker would look for a program of that name.
     pub fn command(&self) -> &[OsString] {
@@ -101,7 +115,7 @@ impl RunArgs {
 }
 
 /// When an image is pulled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Each time
     Always,
@@ -109,4 +123,19 @@ pub enum When {
     Missing,
     /// Not at all
     Never,
+}
+
+impl FromStr for When {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "always" => Ok(Self::Always),
+            "missing" => Ok(Self::Missing),
+            "never" => Ok(Self::Never),
+            other => Err(format!(
+                "invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\""
+            )),
+        }
+    }
 }

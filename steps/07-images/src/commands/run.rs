@@ -49,12 +49,13 @@ pub fn run(
 
 /// Everything before there is a process: the image, and the record.
 fn prepare(place: &Place, asking: Asking<RunArgs>) -> Result<(Held, Asked)> {
-    let words = asking.words(&asking.args.settled());
-    let args = asking.args;
+    // From here on the words count as they are kept: a start after this one reads the same.
+    let containers = place.containers()?;
+    let words = asking.words(&asking.args.settled(&containers)?);
+    let args: RunArgs = Asking::read(&words)?;
     if let Some(name) = &args.name {
         check_name(name)?;
     }
-    let containers = place.containers()?;
     let store = place.store()?;
     let (image, _reading) = loop {
         let image = get(&store, &args.image(), args.pull, &args.registry)?;
@@ -70,6 +71,7 @@ fn prepare(place: &Place, asking: Asking<RunArgs>) -> Result<(Held, Asked)> {
     let held = containers.create(record(&asked))?;
     let rest = || {
         Recipe { words, image: asked.image.clone() }.write(&held.directory)?;
+        asked.prepare_mounts()?;
         asked.run.cidfile.as_ref().map_or(Ok(()), |file| write_cidfile(file, &asked.id))?;
         container::prepare_overlay(&held.directory, &layers(&store, &asked.image))
     };
@@ -119,6 +121,10 @@ fn record(asked: &Asked) -> Record {
         command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         created: now(),
         remove: run.remove,
+        labels: asked.labels(),
+        mounts: asked.mount_points(),
+        network: asked.network_mode(),
+        hostname: asked.hostname(),
         state: State::default(),
     }
 }

@@ -2,24 +2,22 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
-use step02_uts::Uts;
 use step03_pid::Last;
-use step04_mount::{Entry, Root, What};
+use step04_mount::{MountNamespace, Root, Sysctls};
 use step05_userns::{User, is_root};
-use step06_net::Net;
 
-use super::{Identity, Overlay, WorkDirectory};
+use super::mounts::{self, Mount, MountPoint};
+use super::{Identity, Overlay, WorkDirectory, labels};
 use crate::commands::RunArgs;
 use crate::manifest::Image;
 use crate::text::tell;
-
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use crate::volumes::{Fill, Volumes};
 
 /// Everything that the walls are built from.
 #[derive(Debug)]
@@ -36,12 +34,8 @@ pub struct Asked {
     pub command: Vec<OsString>,
     /// The ports that were published, once the network is there: `0.0.0.0:8080->80/tcp`.
     pub ports: RefCell<Vec<String>>,
-    user: Option<User>,
-}
-
-/// The host name that a container gets: the one asked for, or the beginning of its id.
-pub fn hostname_of(asked: Option<&str>, id: &str) -> String {
-    asked.map_or_else(|| id[..12].to_owned(), str::to_owned)
+    pub(super) mounts: Vec<Mount>,
+    pub(super) user: Option<User>,
 }
 
 impl Asked {
@@ -61,24 +55,16 @@ impl Asked {
         if let Some(path) = run.workdir.as_ref().filter(|path| !path.is_absolute()) {
             bail!("the working directory '{}' is invalid, it needs to be an absolute path", path.display());
         }
+        super::conflicts::check(&run)?;
+        let mounts = mounts::all(&run, &image)?;
         let user = if is_root() { None } else { Some(User::new(None)?) };
         if let Some(why) = user.as_ref().and_then(User::why_one_id) {
             tell(format_args!("only root has a meaning inside: {why}"));
         }
-        Ok(Self { id, directory, image, run, command, ports: RefCell::default(), user })
+        Ok(Self { id, directory, image, run, command, ports: RefCell::default(), mounts, user })
     }
 
     // ANCHOR: walls
-    /// The user namespace; none for root, whose ids are those of the host.
-    pub fn user(&self) -> Option<User> {
-        self.user.clone()
-    }
-
-    /// The host name.
-    pub fn uts(&self) -> Uts {
-        Uts { hostname: Some(hostname_of(self.run.hostname.as_deref(), &self.id)), domainname: None }
-    }
-
     /// The image's layers with the container's changes above.
     pub fn overlay(&self) -> Overlay {
         Overlay {
@@ -88,35 +74,39 @@ impl Asked {
         }
     }
 
+    /// A table of mounts of its own, which can follow the host's.
+    pub fn mount_namespace(&self) -> MountNamespace {
+        MountNamespace { follow: self.mounts.iter().any(Mount::follows) }
+    }
+
+    /// Volumes that are empty, and what the image has at their places.
+    pub fn fill(&self) -> Fill {
+        let places = self.mounts.iter().filter(|mount| mount.is_filled());
+        Fill {
+            volumes: self.volumes(),
+            root: self.directory.join("merged"),
+            places: places
+                .filter_map(|mount| Some((mount.volume_name(&self.id)?, mount.target.clone())))
+                .collect(),
+        }
+    }
+
+    /// The kernel's switches for it.
+    pub fn sysctls(&self) -> Sysctls {
+        let all = self.run.sysctl.iter();
+        Sysctls(all.map(|sysctl| (sysctl.name.clone(), sysctl.value.clone())).collect())
+    }
+
     /// What is mounted over the layers.
     ///
     /// # Errors
-    /// A volume whose source is not there.
+    /// Something of the host's is not there.
     pub fn root(&self) -> Result<Root> {
         let mut root = Root::new(self.directory.join("merged"));
-        root.read_only = self.run.read_only;
-        for target in &self.run.tmpfs {
-            root.entries.push(tmpfs(target)?);
-        }
-        for volume in &self.run.volumes {
-            root.entries.push(volume.entry()?);
-        }
+        root.read_only = self.run.storage.read_only;
+        self.share_mounts(&mut root)?;
+        root.entries.extend(mounts::entries(&self.mounts, &self.id, &self.volumes())?);
         Ok(root)
-    }
-
-    /// The network, whose files in /etc are mounted over the image's.
-    ///
-    /// # Errors
-    /// Those of [`NetArgs::net`](step06_net::NetArgs::net).
-    pub fn network(&self, root: &mut Root) -> Result<Net> {
-        let net = self.run.network.net(self.uts().hostname.as_deref())?;
-        for file in net.files() {
-            root.entries.push(file.entry()?);
-        }
-        let ports = net.published().iter();
-        *self.ports.borrow_mut() =
-            ports.map(|port| format!("{}->{}/{}", port.host, port.container, port.protocol)).collect();
-        Ok(net)
     }
 
     /// Where the command starts.
@@ -130,53 +120,54 @@ impl Asked {
     pub fn identity(&self) -> Identity {
         let user = self.run.user.clone().unwrap_or_else(|| self.image.settings.user.clone());
         let has_range = self.user.as_ref().is_none_or(|user| !user.has_one_id());
-        Identity { user, has_range }
+        let (groups, limits) = (self.run.group_add.clone(), self.run.ulimit.clone());
+        Identity { user, groups, limits, has_range }
     }
     // ANCHOR_END: walls
 
     /// The last thing that the container does.
     ///
     /// # Errors
-    /// A variable without a name.
+    /// None today.
     pub fn last(&self) -> Result<Last> {
         let mut command = Command::new(&self.command[0]);
-        command.args(&self.command[1..]).env_clear().envs(self.environment()?);
-        Ok(if self.run.init { Last::Init(command) } else { Last::Exec(command) })
+        command.args(&self.command[1..]).env_clear().envs(self.environment());
+        Ok(if self.run.init || self.has_processes_of_another() {
+            Last::Init(command)
+        } else {
+            Last::Exec(command)
+        })
+    }
+}
+
+/// What the record has of it.
+impl Asked {
+    /// Sees to it that all is there that will be mounted.
+    ///
+    /// # Errors
+    /// A path of the host is not there, or cannot be made.
+    pub fn prepare_mounts(&self) -> Result<()> {
+        self.mounts.iter().try_for_each(|mount| mount.prepare(&self.id, &self.volumes()))
     }
 
-    // ANCHOR: environment
-    /// The environment: built from nothing, then the image's, then what was asked for. The last
-    /// one of a name counts; an image's line without a name or a value is dropped.
-    fn environment(&self) -> Result<BTreeMap<OsString, OsString>> {
-        let hostname = hostname_of(self.run.hostname.as_deref(), &self.id);
-        let mut all =
-            BTreeMap::from([("PATH".into(), DEFAULT_PATH.into()), ("HOSTNAME".into(), hostname.into())]);
-        if self.run.tty {
-            all.insert("TERM".into(), "xterm".into());
-        }
-        for line in &self.image.settings.env {
-            match line.split_once('=') {
-                Some((name, value)) if !name.is_empty() && !line.contains('\0') => {
-                    all.insert(name.into(), value.into());
-                }
-                _ => {}
-            }
-        }
-        for asked in &self.run.env {
-            let (name, value) = match asked.split_once('=') {
-                Some((name, value)) => (name, Some(OsStr::new(value).to_owned())),
-                None => (&**asked, std::env::var_os(asked)),
-            };
-            if name.is_empty() {
-                bail!("invalid environment variable: {asked}");
-            }
-            if let Some(value) = value {
-                all.insert(name.into(), value);
-            }
-        }
-        Ok(all)
+    /// Its mounts, as `inspect` shows them.
+    pub fn mount_points(&self) -> Vec<MountPoint> {
+        self.mounts.iter().map(|mount| mount.point(&self.id, &self.volumes())).collect()
     }
-    // ANCHOR_END: environment
+
+    /// The image's labels and those that were asked for.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        labels::merged(&self.image, &self.run.label)
+    }
+
+    pub(super) fn volumes(&self) -> Volumes {
+        Volumes::of(self.state_directory())
+    }
+
+    /// The container's own is `containers/ID` in it.
+    pub(super) fn state_directory(&self) -> &Path {
+        self.directory.parent().and_then(Path::parent).unwrap_or(&self.directory)
+    }
 }
 
 /// The entrypoint, then the command; a word after the image replaces the image's command, and
@@ -194,13 +185,4 @@ fn command(image: &Image, run: &RunArgs) -> Vec<OsString> {
         _ => of_image(&image.settings.cmd),
     };
     [entrypoint, words].concat()
-}
-
-/// `--tmpfs`: its places are the container's to name, in full.
-fn tmpfs(target: &Path) -> Result<Entry> {
-    if !target.is_absolute() || target == Path::new("/") {
-        bail!("invalid mount path: '{}' mount path must be absolute", target.display());
-    }
-    let what = What::Tmpfs { mode: 0o1777, size: None };
-    Ok(Entry { what, target: target.to_owned(), read_only: false })
 }

@@ -1,13 +1,30 @@
 //! From an image to a container: what was asked for, and the walls that follow from it.
 
 mod asked;
+mod conflicts;
+mod connection;
 mod console;
+mod environment;
+mod labels;
+mod limits;
+mod mounts;
 mod overlay;
 mod process;
+mod sharing;
+mod sysctl;
 mod users;
 
-pub use asked::{Asked, hostname_of};
+pub use asked::Asked;
 pub use console::{Console, Terminal, console};
+pub(crate) use environment::settled as settled_variables;
+pub use environment::variable;
+pub use labels::label;
+pub(crate) use labels::settled as settled_labels;
+pub use limits::Ulimit;
+pub use mounts::{Mount, MountPoint, check_volume_name, mount_option, tmpfs_option, volume_option};
+pub(crate) use mounts::{settle_mount, settle_volume};
 pub use overlay::Overlay;
 pub(crate) use overlay::prepare as prepare_overlay;
 pub use process::{Identity, NoInput, WorkDirectory};
+pub use sharing::{Names, Processes};
+pub use sysctl::Sysctl;

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use step03_pid::Isolation;
 use step04_mount::Contained;
 
+use super::Ulimit;
 use super::users::{self, Ids};
 use crate::text::printable;
 
@@ -68,6 +69,10 @@ pub(super) fn contained() -> Result<Contained> {
 pub struct Identity {
     /// As in the image's config or after `-u`; empty for root.
     pub user: String,
+    /// More groups, by name or number.
+    pub groups: Vec<String>,
+    /// What one process may have.
+    pub limits: Vec<Ulimit>,
     /// Whether more than one id has a meaning in here.
     pub has_range: bool,
 }
@@ -75,9 +80,11 @@ pub struct Identity {
 impl Isolation for Identity {
     fn in_container(&self) -> Result<()> {
         // The image's own files say who is who.
-        let Ids { uid, gid, groups } = users::resolve(&self.user, &contained()?)?;
+        let Ids { uid, gid, groups } = users::resolve(&self.user, &self.groups, &contained()?)?;
+        // Now that no more files have to be opened, and as long as we are root.
+        self.limits.iter().try_for_each(Ulimit::set)?;
         if !self.has_range {
-            if !uid.is_root() || gid.as_raw() != 0 {
+            if !uid.is_root() || gid.as_raw() != 0 || !self.groups.is_empty() {
                 bail!(
                     "cannot become user {uid}: only root has a meaning here\n\
                      add a range of ids to /etc/subuid and /etc/subgid: man 5 subuid"

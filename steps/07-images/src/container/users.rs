@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -28,12 +28,12 @@ pub struct Ids {
 }
 
 // ANCHOR: resolve
-/// Finds out who `user` is: empty, `name`, `uid`, `name:group`, `uid:gid` and so on. The files
-/// are those below `root`.
+/// Finds out who `user` is: empty, `name`, `uid`, `name:group`, `uid:gid` and so on, and which groups are `added`. The
+/// files are those below `root`.
 ///
 /// # Errors
 /// A name that is in no file, a number above 2147483647.
-pub fn resolve(user: &str, root: &Contained) -> Result<Ids> {
+pub fn resolve(user: &str, added: &[String], root: &Contained) -> Result<Ids> {
     let (name, group) = match user.split_once(':') {
         Some((name, group)) => (name, Some(group)),
         None => (user, None),
@@ -62,7 +62,11 @@ pub fn resolve(user: &str, root: &Contained) -> Result<Ids> {
                 .is_some_and(|login| fields.get(3).is_some_and(|all| all.split(',').any(|one| one == login)))
     };
     let more = groups.iter().filter(is_member).filter_map(|fields| field(fields, 2));
-    let groups = std::iter::once(gid).chain(more).map(Gid::from_raw).collect();
+    let mut all: Vec<_> = std::iter::once(gid).chain(more).collect();
+    for group in added {
+        all.push(group_id(group, &groups)?);
+    }
+    let groups = all.into_iter().map(Gid::from_raw).collect();
     Ok(Ids { uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), groups })
 }
 // ANCHOR_END: resolve
@@ -101,10 +105,12 @@ fn lines(root: &Contained, path: &str) -> Vec<Vec<String>> {
     let mut bytes = Vec::new();
     if let Ok(found) = root.open(Path::new(path), OFlags::PATH)
         && fstat(&found).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::RegularFile)
-        // The very file that was looked at, whatever has its name by now.
-        && let Ok(file) = File::open(format!("/proc/self/fd/{}", found.as_raw_fd()))
+        // Who shares another container's /proc is not in it: no /proc/self/fd leads back to the file. What has its name
+        // by now must be the very same.
+        && let Ok(file) = root.open(Path::new(path), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+        && is_same(&found, &file)
     {
-        let _ = file.take(LARGEST).read_to_end(&mut bytes);
+        let _ = File::from(file).take(LARGEST).read_to_end(&mut bytes);
     }
     if bytes.len() as u64 == LARGEST {
         // The last line may be cut, and so may a number in it.
@@ -112,6 +118,11 @@ fn lines(root: &Contained, path: &str) -> Vec<Vec<String>> {
     }
     let text = String::from_utf8_lossy(&bytes);
     text.lines().map(|line| line.split(':').map(str::to_owned).collect()).collect()
+}
+
+fn is_same(one: &OwnedFd, other: &OwnedFd) -> bool {
+    let number = |file| fstat(file).map(|found| (found.st_dev, found.st_ino));
+    matches!((number(one), number(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 #[cfg(test)]
@@ -125,7 +136,7 @@ mod tests {
         std::fs::write(root.path().join("etc/passwd"), passwd)?;
         std::fs::write(root.path().join("etc/group"), "root:x:0:\nusers:x:100:\naudio:x:29:bob,ada\n")?;
         let root = Contained::new(File::open(root.path())?.into());
-        let Ids { uid, gid, groups } = resolve(user, &root)?;
+        let Ids { uid, gid, groups } = resolve(user, &[], &root)?;
         Ok((uid.as_raw(), gid.as_raw(), groups.into_iter().map(Gid::as_raw).collect()))
     }
 

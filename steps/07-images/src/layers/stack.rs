@@ -143,8 +143,7 @@ pub fn set_opaque(directory: BorrowedFd<'_>) -> Result<()> {
         .with_context(|| format!("cannot set {OPAQUE}"))
 }
 
-/// Whether it hides them.
-pub fn is_opaque(directory: BorrowedFd<'_>) -> Result<bool> {
+fn is_opaque(directory: BorrowedFd<'_>) -> Result<bool> {
     match fs::fgetxattr(directory, OPAQUE, &mut [0; 1]) {
         Ok(length) => Ok(length == 1),
         Err(Errno::NODATA | Errno::NOTSUP) => Ok(false),

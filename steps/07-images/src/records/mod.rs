@@ -29,7 +29,7 @@ pub use words::{check_name, new_id, new_name};
 
 use crate::store::Use;
 use crate::task;
-use crate::text::printable;
+use crate::volumes::Volumes;
 
 /// All containers of a state directory.
 #[derive(Debug, Clone)]
@@ -115,11 +115,6 @@ impl Containers {
         Ok(records)
     }
 
-    /// The folder with a folder for each.
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     /// What containers stand on.
     ///
     /// # Errors
@@ -148,8 +143,8 @@ impl Containers {
         let mut beginning = all.into_iter().filter(|record| !text.is_empty() && record.id.starts_with(text));
         match (beginning.next(), beginning.next()) {
             (Some(record), None) => Ok(record),
-            (Some(_), Some(_)) => bail!("multiple IDs found with provided prefix: {}", printable(text)),
-            (None, _) => bail!("No such container: {}", printable(text)),
+            (Some(_), Some(_)) => bail!("multiple IDs found with provided prefix: {text}"),
+            (None, _) => bail!("No such container: {text}"),
         }
     }
 
@@ -194,7 +189,11 @@ impl Containers {
     }
     // ANCHOR_END: sweep
 
-    fn lock(&self) -> Result<Flock<File>> {
+    /// As long as this is held, nobody makes a container.
+    ///
+    /// # Errors
+    /// The directory has gone.
+    pub fn lock(&self) -> Result<Flock<File>> {
         let file = File::open(&self.directory).with_context(|| cannot(&self.directory))?;
         Flock::lock(file, FlockArg::LockExclusive)
             .map_err(|(_, errno)| errno)
@@ -211,14 +210,34 @@ impl Held {
         self.record.write_state(&self.directory)
     }
 
-    /// Removes the container with all its files.
+    /// Removes the container with all its files. If it was to be removed at its end, the volumes go along that were
+    /// made for it alone.
     ///
     /// # Errors
     /// A file cannot be removed.
     pub fn remove(self) -> Result<()> {
+        if self.record.remove {
+            self.remove_volumes()?;
+        }
         remove_directory(&self.directory)?;
         drop(self.lock);
         Ok(())
+    }
+}
+
+impl Held {
+    /// Removes the volumes that were made for this container alone, unless somebody else has them by now.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn remove_volumes(&self) -> Result<()> {
+        let Some(directory) = self.directory.parent() else { return Ok(()) };
+        let Some(root) = directory.parent() else { return Ok(()) };
+        if self.record.mounts.iter().all(|mount| !mount.anonymous) {
+            return Ok(());
+        }
+        let containers = Containers { directory: directory.to_owned() };
+        Volumes::of(root).remove_of(&self.record, &containers.all()?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One container's record.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::container::MountPoint;
 use crate::digest::Digest;
 
 // ANCHOR: record
@@ -29,6 +31,18 @@ pub struct Record {
     pub created: f64,
     /// Whether it is removed when it ends.
     pub remove: bool,
+    /// The image's labels, and those that were asked for.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// What is mounted in it: volumes among them.
+    #[serde(default)]
+    pub mounts: Vec<MountPoint>,
+    /// How it is connected, as it was asked for: `default`, `host`, `container:ID` …
+    #[serde(default)]
+    pub network: String,
+    /// Its host name.
+    #[serde(default)]
+    pub hostname: String,
     /// Kept in a file of its own, since it changes.
     #[serde(skip)]
     pub state: State,

@@ -8,7 +8,6 @@ use step05_userns::is_root;
 
 use super::network;
 use super::said::Said;
-use crate::container::hostname_of;
 use crate::manifest::Settings;
 use crate::moment::rfc3339;
 use crate::records::{Recipe, Record, Status};
@@ -44,7 +43,7 @@ pub(super) fn document(store: &Store, record: &Record, with_size: bool) -> Resul
         "ExecIDs": [],
         "HostConfig": host_config(record, &said, mode),
         "GraphDriver": graph_driver(store, record, &directory),
-        "Mounts": mounts(&said),
+        "Mounts": record.mounts,
         "Config": config(record, &said, &settings),
         "NetworkSettings": network::settings(record, mode),
     });
@@ -105,7 +104,7 @@ fn config(record: &Record, said: &Said, settings: &Settings) -> Value {
     let interactive = said.flag("interactive");
     let attached = !said.flag("detach");
     json!({
-        "Hostname": hostname_of(said.value("hostname"), &record.id),
+        "Hostname": if record.hostname.is_empty() { &record.id[..12] } else { &record.hostname },
         "Domainname": said.value("domainname").unwrap_or_default(),
         "User": said.value("user").unwrap_or(&settings.user),
         "AttachStdin": interactive && attached,
@@ -229,19 +228,6 @@ fn port_bindings(said: &Said) -> Map<String, Value> {
         }
     }
     bindings
-}
-
-fn mounts(said: &Said) -> Vec<Value> {
-    let mount = |spec: &&str| {
-        let parts: Vec<&str> = spec.split(':').collect();
-        let [source, target, ..] = parts[..] else { return None };
-        let mode = parts.get(2).copied().unwrap_or_default();
-        Some(json!({
-            "Type": "bind", "Source": source, "Destination": target, "Mode": mode,
-            "RW": !mode.split(',').any(|word| word == "ro"), "Propagation": "rprivate",
-        }))
-    };
-    said.all("volume").iter().filter_map(mount).collect()
 }
 
 fn graph_driver(store: &Store, record: &Record, directory: &Path) -> Value {
