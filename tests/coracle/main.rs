@@ -6,19 +6,24 @@ mod kit;
 // From an image to its end.
 mod container;
 mod debian;
+mod diff;
 mod exit_codes;
 mod host_tools;
+mod image_commands;
 mod images;
 mod inspect;
 mod killed;
 mod life;
 mod names;
 mod options;
+mod oracle;
+mod prune;
 mod pull;
 mod references;
 mod rename;
 mod settings;
 mod together;
+mod top;
 mod usage;
 mod users;
 // What is connected with the container.

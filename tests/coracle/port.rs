@@ -21,7 +21,7 @@ fn ports_are_listed_as_docker_lists_them() {
     assert_eq!(boat.coracle("port runs 80").ok(), &tcp[10..]);
     assert_eq!(boat.coracle("port runs 80/tcp").ok(), &tcp[10..]);
     assert_eq!(boat.coracle("port runs 8/udp").ok(), &udp[9..]);
-    boat.coracle("port runs 8").failed(1, "No public port '8' published for runs");
+    boat.coracle("port runs 8").failed(1, "No public port '8/tcp' published for runs");
     boat.coracle("port runs 80/icmp").failed(1, "No public port '80/icmp' published for runs");
     boat.coracle("port runs abc").failed(1, "invalid port (abc)");
     boat.coracle("port runs 65536").failed(1, "invalid port (65536)");
@@ -37,7 +37,7 @@ fn container_without_ports_has_none() {
     let boat = Boat::holding(&image);
     boat.run("--name one", &["true"]).ok();
     assert_eq!(boat.coracle("port one").ok(), "");
-    boat.coracle("port one 80").failed(1, "No public port '80' published for one");
+    boat.coracle("port one 80").failed(1, "No public port '80/tcp' published for one");
     boat.coracle("port nobody").failed(1, "No such container: nobody");
     Ran::of(&mut boat.command(["port"])).failed(1, "Run 'coracle port --help'");
 }

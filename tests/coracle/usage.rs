@@ -15,9 +15,10 @@ fn i1_nothing_at_all_is_a_question_for_help() {
 }
 
 #[test]
-fn i1_too_few_words_and_unknown_commands_are_1() {
+fn i1_too_few_or_too_many_words_and_unknown_commands_are_1() {
     let Some(boat) = Boat::new() else { return };
     boat.coracle("swim").failed(1, "unrecognized subcommand 'swim'");
+    boat.coracle("ps extra").failed(1, "unexpected argument 'extra' found");
     for verb in ["run", "pull", "rm", "rmi"] {
         let error = boat.coracle(verb).failed(1, "required arguments were not provided");
         assert!(error.ends_with(&format!("\nRun 'coracle {verb} --help' for more information\n")), "{error}");
@@ -42,7 +43,6 @@ fn i1_unknown_flags_and_wrong_values_are_125() {
         "run --platform nonsense x",
         "run --network nope x",
         "pull --tls-verify perhaps x",
-        "images extra",
     ] {
         let verb = words.split(' ').next().unwrap();
         let error = boat.coracle(words).failed(125, "");

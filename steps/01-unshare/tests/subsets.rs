@@ -37,7 +37,7 @@ fn every_subset_is_as_new_for_a_child_of_a_mapped_root() {
 }
 
 /// The nightly level takes the time that it takes; so does every machine that is not emulated.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(8);
 
 fn compare_all_subsets(always: &[&'static str]) {
     let Some(unshare) = program("unshare") else {

@@ -5,10 +5,15 @@ use crate::moment::rfc3339;
 // ANCHOR: table
 /// Columns as Docker has them: each as wide as its widest cell and three blanks, or ten.
 pub fn table(rows: &[Vec<String>]) -> String {
+    aligned(rows, 10)
+}
+
+/// Columns that have another least width.
+pub fn aligned(rows: &[Vec<String>], least: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<_> = (0..columns).map(|column| (width(column).unwrap_or(0) + 3).max(10)).collect();
+    let widths: Vec<_> = (0..columns).map(|column| (width(column).unwrap_or(0) + 3).max(least)).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         format!("{}\n", cells.collect::<String>().trim_end())

@@ -26,6 +26,18 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// The same for a name in a list that people and programs read: whole, and what is no UTF-8 byte by byte.
+pub fn visible(name: &[u8]) -> String {
+    let control = |character: char| match character.is_control() {
+        true => character.escape_debug().to_string(),
+        false => character.to_string(),
+    };
+    match str::from_utf8(name) {
+        Ok(text) => text.chars().map(control).collect(),
+        Err(_) => name.escape_ascii().to_string(),
+    }
+}
+
 /// A line for the user, on stderr. That nobody reads it, as after `2>&1 | head -1`, is no error.
 pub fn tell(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");

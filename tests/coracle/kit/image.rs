@@ -19,6 +19,8 @@ pub struct Image {
     pub architecture: &'static str,
     /// When it was built
     pub created: &'static str,
+    /// How it was built
+    pub history: Vec<Value>,
     layers: Vec<Vec<u8>>,
 }
 
@@ -42,7 +44,13 @@ impl Image {
 
     /// Busybox and nothing else.
     pub fn busybox(settings: Value) -> Option<Self> {
-        Some(Self { settings, architecture: "amd64", created: BUILT, layers: vec![busybox()?.clone()] })
+        Some(Self {
+            settings,
+            architecture: "amd64",
+            created: BUILT,
+            history: Vec::new(),
+            layers: vec![busybox()?.clone()],
+        })
     }
 
     /// Nothing but the program and a folder for it: every other place is free.
@@ -53,18 +61,21 @@ impl Image {
         for name in ["sh", "true", "echo", "test"] {
             layer = layer.link(&format!("bin/{name}"), "busybox");
         }
-        Some(Self { settings, architecture: "amd64", created: BUILT, layers: Vec::new() }.layer(layer))
+        Some(
+            Self { settings, architecture: "amd64", created: BUILT, history: Vec::new(), layers: Vec::new() }
+                .layer(layer),
+        )
     }
 
     /// One layer of files that come from elsewhere, as an archive.
     pub fn of_archive(settings: Value, archive: Vec<u8>) -> Self {
-        Self { settings, architecture: "amd64", created: BUILT, layers: vec![archive] }
+        Self { settings, architecture: "amd64", created: BUILT, history: Vec::new(), layers: vec![archive] }
     }
 
     /// One small file, for whoever only wants to see images come and go.
     pub fn small(settings: Value) -> Self {
         let layers = Vec::new();
-        Self { settings, architecture: "amd64", created: BUILT, layers }
+        Self { settings, architecture: "amd64", created: BUILT, history: Vec::new(), layers }
             .layer(Layer::new().file("file", "content"))
     }
 
@@ -96,10 +107,13 @@ impl Image {
             json!({"mediaType": media_type, "digest": digest, "size": content.len()})
         };
         let diff_ids: Vec<Digest> = self.layers.iter().map(Digest::of).collect();
-        let config = json!({
+        let mut config = json!({
             "architecture": self.architecture, "os": "linux", "created": self.created,
             "config": self.settings, "rootfs": {"type": "layers", "diff_ids": diff_ids},
         });
+        if !self.history.is_empty() {
+            config["history"] = self.history.clone().into();
+        }
         let layers: Vec<Value> = self.layers.iter().map(|layer| blob("layer.v1.tar", layer)).collect();
         let config = blob("config.v1+json", config.to_string().as_bytes());
         let manifest = json!({

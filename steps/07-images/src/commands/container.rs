@@ -44,29 +44,9 @@ impl Prune {
         if !self.force && !agreed("This will remove all stopped containers.")? {
             return Ok(0);
         }
-        let containers = place.containers()?;
-        let meant = containers.all()?.into_iter().filter(|record| self.is_meant(record, until));
-        // Whoever is about to start one has it in hand.
-        let held: Vec<Held> =
-            meant.filter_map(|record| containers.hold(record).transpose()).collect::<Result<_>>()?;
-        let bytes: u64 =
-            sizes::of(held.iter().map(|held| held.directory.join("upper")).collect())?.iter().sum();
-        let mut removed = String::new();
-        for held in held {
-            let image = held.record.image_id;
-            removed.push_str(&format!("{}\n", held.record.id));
-            held.remove()?;
-            tidy(place, &image)?;
-        }
-        if !removed.is_empty() {
-            answer(format_args!("Deleted Containers:\n{removed}\n"))?;
-        }
+        let bytes = prune(place, until)?;
         answer(format_args!("Total reclaimed space: {}\n", size(bytes)))?;
         Ok(0)
-    }
-
-    fn is_meant(&self, record: &Record, until: Option<f64>) -> bool {
-        record.state.status != Status::Running && until.is_none_or(|until| record.created <= until)
     }
 
     fn until(&self) -> Result<Option<f64>> {
@@ -81,6 +61,33 @@ impl Prune {
     }
 }
 
+// ANCHOR: prune
+/// Removes the containers that do not run and were made before a moment, and says which. Returns how many bytes are
+/// free now.
+pub(super) fn prune(place: &Place, until: Option<f64>) -> Result<u64> {
+    let containers = place.containers()?;
+    let is_meant = |record: &Record| {
+        record.state.status != Status::Running && until.is_none_or(|until| record.created <= until)
+    };
+    let meant = containers.all()?.into_iter().filter(is_meant);
+    // Whoever is about to start one has it in hand.
+    let held: Vec<Held> =
+        meant.filter_map(|record| containers.hold(record).transpose()).collect::<Result<_>>()?;
+    let bytes: u64 = sizes::of(held.iter().map(|held| held.directory.join("upper")).collect())?.iter().sum();
+    let mut removed = String::new();
+    for held in held {
+        let image = held.record.image_id;
+        removed.push_str(&format!("{}\n", held.record.id));
+        held.remove()?;
+        tidy(place, &image)?;
+    }
+    if !removed.is_empty() {
+        answer(format_args!("Deleted Containers:\n{removed}\n"))?;
+    }
+    Ok(bytes)
+}
+// ANCHOR_END: prune
+
 /// `name=value`, as all filters are.
 fn filter(text: &str) -> Result<(String, String)> {
     match text.split_once('=') {
@@ -91,7 +98,7 @@ fn filter(text: &str) -> Result<(String, String)> {
 
 // ANCHOR: agreed
 /// Docker's question before much is removed. No answer is a no.
-fn agreed(warning: &str) -> Result<bool> {
+pub(super) fn agreed(warning: &str) -> Result<bool> {
     answer(format_args!("WARNING! {warning}\nAre you sure you want to continue? [y/N] "))?;
     let mut line = String::new();
     let _ = stdin().lock().read_line(&mut line);

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Command, Error, Parser};
+use clap::{Arg, Command, Error, Parser};
 
 /// The commands that are also said below `container`, and Docker's other names for them there.
 const CONTAINER: [(&str, &[&str]); 24] = [
@@ -33,33 +33,61 @@ const CONTAINER: [(&str, &[&str]); 24] = [
     ("export", &[]),
 ];
 
+/// The same below `image`.
+const IMAGE: [(&str, &[&str]); 8] = [
+    ("history", &[]),
+    ("images", &["ls", "list"]),
+    ("inspect", &[]),
+    ("load", &[]),
+    ("pull", &[]),
+    ("rmi", &["rm", "remove"]),
+    ("save", &[]),
+    ("tag", &[]),
+];
+
+/// A command, and its other names within a group.
+type Copied = (&'static str, &'static [&'static str]);
+
+const GROUPS: [(&str, &[Copied]); 2] = [("container", &CONTAINER), ("image", &IMAGE)];
+
 // ANCHOR: groups
 /// The whole command line: each command of a group is a copy of the one outside.
-pub fn with_groups(command: Command) -> Command {
-    let copies = CONTAINER.iter().filter_map(|(name, others)| {
-        let copy = command.find_subcommand(name)?.clone().visible_aliases(*others);
-        // What is asked for here is never an image.
-        Some(if *name == "inspect" {
-            copy.mut_arg("kind", |kind| kind.default_value("container"))
-        } else {
-            copy
-        })
-    });
-    let copies: Vec<_> = copies.collect();
-    command.mut_subcommand("container", |group| group.subcommands(copies))
+pub fn with_groups(mut command: Command) -> Command {
+    for (group, names) in GROUPS {
+        let copies = names.iter().filter_map(|(name, others)| {
+            let copy = command.find_subcommand(name)?.clone().visible_aliases(*others);
+            // What is asked for here is of one kind.
+            Some(if *name == "inspect" {
+                copy.mut_arg("kind", |kind| kind.default_value(group))
+            } else {
+                copy
+            })
+        });
+        let copies: Vec<_> = copies.collect();
+        command = command.mut_subcommand(group, |group| group.subcommands(copies));
+    }
+    command
 }
 
 /// Reads the command line. A command of a group is then as if it had been said outside.
 pub(super) fn parse<C: Parser>() -> Result<C, Error> {
     let words: Vec<OsString> = std::env::args_os().collect();
     // Copying takes time, and most people never say it.
-    let is_said = words.iter().any(|word| word == "container");
-    let command = if is_said { with_groups(C::command()) } else { C::command() };
+    let is_said = words.iter().any(|word| GROUPS.iter().any(|(group, _)| word == group));
+    let command = C::command().mut_subcommands(|verb| verb.mut_args(takes_what_follows));
+    let command = if is_said { with_groups(command) } else { command };
     let matches = command.try_get_matches_from(words)?;
-    let copied = |name: &str| CONTAINER.iter().any(|(copied, _)| *copied == name);
-    C::from_arg_matches(match matches.subcommand() {
-        Some(("container", inner)) if inner.subcommand_name().is_some_and(copied) => inner,
-        _ => &matches,
-    })
+    let said = matches.subcommand().and_then(|(group, inner)| {
+        let (_, names) = GROUPS.iter().find(|(name, _)| *name == group)?;
+        let said = inner.subcommand_name()?;
+        names.iter().any(|(copied, _)| *copied == said).then_some(inner)
+    });
+    C::from_arg_matches(said.unwrap_or(&matches))
+}
+
+/// As with Docker the word behind an option is its value, also one that begins with a hyphen: `--user -1`.
+fn takes_what_follows(arg: Arg) -> Arg {
+    let is_option = !arg.is_positional() && arg.get_action().takes_values();
+    if is_option { arg.allow_hyphen_values(true) } else { arg }
 }
 // ANCHOR_END: groups

@@ -14,6 +14,7 @@ use crate::names::{Reference, Version};
 use crate::records::now;
 use crate::sizes;
 use crate::store::{Named, Store};
+use crate::text::printable;
 
 /// List the images that are here.
 #[derive(Debug, Clone, Args)]
@@ -68,7 +69,8 @@ impl Images {
         let dangling = filters.switch("dangling")?;
         let time_of = |name| -> Result<Option<f64>> {
             let Some(text) = filters.values(name).next() else { return Ok(None) };
-            Ok(Some(created(&found(store, text)?)))
+            let found = store.find_all_names(text)?;
+            Ok(Some(created(&found.first().with_context(|| none_such(text))?.image)))
         };
         let (before, since) = (time_of("before")?, time_of("since")?);
         let tagged: HashSet<(String, String)> = images.iter().filter_map(tagged).collect();
@@ -136,13 +138,12 @@ const HEADERS: [(&str, &str); 11] = [
     ("Containers", "CONTAINERS"),
 ];
 
-/// An image by name or id, whole or not.
-pub(super) fn found(store: &Store, text: &str) -> Result<Image> {
-    let missing = || match text.parse::<Reference>() {
+/// In Docker's words.
+pub(super) fn none_such(text: &str) -> String {
+    match text.parse::<Reference>() {
         Ok(reference) => format!("No such image: {}", reference.familiar()),
-        Err(_) => format!("No such image: {}", text.escape_debug()),
-    };
-    store.find(text)?.with_context(missing)
+        Err(_) => format!("No such image: {}", printable(text)),
+    }
 }
 
 /// What the builder says of itself, if it makes sense: seconds since 1970.

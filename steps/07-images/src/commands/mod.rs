@@ -2,7 +2,10 @@
 
 mod asking;
 mod container;
+mod diff;
 mod groups;
+mod history;
+mod image;
 mod images;
 mod inspect;
 mod later;
@@ -19,20 +22,26 @@ mod run;
 mod settled;
 mod sharing_options;
 mod storage_options;
+mod system;
+mod tag;
+mod top;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use step03_pid::{Failed, report};
 use step05_userns::is_root;
 
 pub use asking::Asking;
 pub use container::ContainerVerb;
+pub use diff::Diff;
 pub use groups::with_groups;
+pub use history::History;
+pub use image::ImageVerb;
 pub use images::Images;
 pub use inspect::Inspect;
 pub use listing::{Filter, Format};
@@ -47,6 +56,9 @@ pub use rmi::Rmi;
 pub use run::run;
 pub use sharing_options::{Sharing, SharingArgs};
 pub use storage_options::StorageArgs;
+pub use system::SystemVerb;
+pub use tag::Tag;
+pub use top::Top;
 
 use crate::digest::Digest;
 use crate::records::Containers;
@@ -72,11 +84,25 @@ pub enum Common {
     Rename(Rename),
     /// List a container's published ports
     Port(Port),
+    /// List the processes of a container
+    Top(Top),
+    /// List what a container has changed in its file system
+    Diff(Diff),
     /// Show everything that is known about containers and images
     Inspect(Inspect),
+    /// Give an image one more name
+    Tag(Tag),
+    /// Show how an image was made
+    History(History),
     /// Manage containers
     #[command(subcommand)]
     Container(ContainerVerb),
+    /// Manage images
+    #[command(subcommand)]
+    Image(ImageVerb),
+    /// Manage what is kept here
+    #[command(subcommand)]
+    System(SystemVerb),
 }
 
 impl Common {
@@ -93,8 +119,14 @@ impl Common {
             Self::Rm(command) => command.execute(place),
             Self::Rename(command) => command.execute(place),
             Self::Port(command) => command.execute(place),
+            Self::Top(command) => command.execute(place),
+            Self::Diff(command) => command.execute(place),
             Self::Inspect(command) => command.execute(place),
+            Self::Tag(command) => command.execute(place),
+            Self::History(command) => command.execute(place),
             Self::Container(command) => command.execute(place),
+            Self::Image(command) => command.execute(place),
+            Self::System(command) => command.execute(place),
         }
     }
 }
@@ -166,7 +198,7 @@ pub(crate) fn with_code(error: anyhow::Error, code: u8) -> anyhow::Error {
 }
 
 /// Nothing at all is a question for help. Docker's exit codes for a command line that makes no
-/// sense are 1 for a command that is not there and for too few words, and 125 for a wrong option.
+/// sense are 1 for a command that is not there and for too few or too many words, and 125 for a wrong option.
 fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
     let code = match error.kind() {
         ErrorKind::DisplayHelp
@@ -174,6 +206,7 @@ fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return show(&error.render()),
         ErrorKind::MissingSubcommand => return show(&command.render_help()),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument => 1,
+        ErrorKind::UnknownArgument if is_one_word_too_many(error) => 1,
         _ => 125,
     };
     // clap says more, in several paragraphs: the first one is what is wrong.
@@ -188,6 +221,10 @@ fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
     }
     let way_out = format!("Run '{program} --help' for more information");
     Err(Failed { code, text: format!("{}\n{way_out}", what.join(" ")) }.into())
+}
+
+fn is_one_word_too_many(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with('-'))
 }
 
 fn show(help: &clap::builder::StyledStr) -> Result<u8> {

@@ -33,7 +33,7 @@ impl Port {
         let is_wanted = |(_, inside): &&(&str, &str)| *inside == format!("{port}/{protocol}");
         let lines: String = published.iter().filter(is_wanted).map(|(host, _)| format!("{host}\n")).collect();
         if lines.is_empty() {
-            bail!("No public port '{}' published for {}", wanted.escape_debug(), self.container);
+            bail!("No public port '{port}/{}' published for {}", protocol.escape_debug(), self.container);
         }
         answer(lines)?;
         Ok(0)

@@ -9,6 +9,8 @@
 //!
 //! In reading order:
 
+mod ahead;
+mod changes;
 mod decompress;
 mod header;
 mod ids;
@@ -23,6 +25,8 @@ mod stack;
 mod walk;
 mod whiteouts;
 
+pub use changes::{Change, changes};
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +34,7 @@ use anyhow::{Context, Result, bail};
 
 pub(crate) use metadata::{LeftOut, Metadata};
 
-use crate::digest::{Digest, HashingReader};
+use crate::digest::Digest;
 
 /// Unpacks one compressed layer into the empty directory `into`, in overlayfs form: a deleted file is a character
 /// device 0:0, a directory whose older content is hidden has the extended attribute `user.overlay.opaque` = `y`
@@ -47,7 +51,7 @@ use crate::digest::{Digest, HashingReader};
 /// One line that names layer and entry. `into` then holds a part of the layer: the caller removes it.
 pub fn unpack(
     number: usize,
-    blob: &mut dyn Read,
+    blob: &mut (dyn Read + Send),
     diff_id: &Digest,
     lower: &[PathBuf],
     into: &Path,
@@ -56,26 +60,28 @@ pub fn unpack(
 }
 
 // ANCHOR: unpack
-fn place_all(blob: &mut dyn Read, diff_id: &Digest, lower: &[PathBuf], into: &Path) -> Result<Vec<String>> {
-    let mut archive = HashingReader::new(decompress::by_magic(blob)?);
+fn place_all(
+    blob: &mut (dyn Read + Send),
+    diff_id: &Digest,
+    lower: &[PathBuf],
+    into: &Path,
+) -> Result<Vec<String>> {
     let mut placer = place::Placer::new(into, lower)?;
-
-    let mut walk = walk::Walk::new(&mut archive);
-    while let Some(entry) = walk.next_entry()? {
-        placer
-            .place(&entry, &mut walk)
-            .with_context(|| format!("cannot place {}", paths::shown(&entry.path)))?;
-    }
-    let complete = walk.finish()?;
-
-    if archive.digest() != *diff_id {
-        if !complete {
-            bail!(
-                "unexpected end: the archive stops at byte {} without its closing blocks",
-                archive.length()
-            );
+    let (complete, archive) = ahead::decompress_ahead(blob, |archive| {
+        let mut walk = walk::Walk::new(archive);
+        while let Some(entry) = walk.next_entry()? {
+            placer
+                .place(&entry, &mut walk)
+                .with_context(|| format!("cannot place {}", paths::shown(&entry.path)))?;
         }
-        bail!("the uncompressed content has the digest {}, the image says {diff_id}", archive.digest());
+        walk.finish()
+    })?;
+
+    if archive.digest != *diff_id {
+        if !complete {
+            bail!("unexpected end: the archive stops at byte {} without its closing blocks", archive.length);
+        }
+        bail!("the uncompressed content has the digest {}, the image says {diff_id}", archive.digest);
     }
     placer.finish()
 }

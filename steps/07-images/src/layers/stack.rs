@@ -143,7 +143,8 @@ pub fn set_opaque(directory: BorrowedFd<'_>) -> Result<()> {
         .with_context(|| format!("cannot set {OPAQUE}"))
 }
 
-fn is_opaque(directory: BorrowedFd<'_>) -> Result<bool> {
+/// Whether it hides them.
+pub fn is_opaque(directory: BorrowedFd<'_>) -> Result<bool> {
     match fs::fgetxattr(directory, OPAQUE, &mut [0; 1]) {
         Ok(length) => Ok(length == 1),
         Err(Errno::NODATA | Errno::NOTSUP) => Ok(false),

@@ -61,6 +61,15 @@ pub(super) fn download_and_unpack(
         }
         // Only the threads hold one now: when they are gone, so is the channel.
         drop(sender);
+        // The disk may work while we do: at the end there is less to wait for. Its errors are found there.
+        let (written, writes) = channel();
+        let sync = move || {
+            while writes.recv().is_ok() {
+                let _ = writer.sync();
+            }
+        };
+        // Without this thread it takes longer, no more.
+        let _ = thread::Builder::new().spawn_scoped(scope, sync);
         let mut here: HashSet<Digest> = HashSet::new();
         let mut unpack_all = || -> Result<()> {
             let mut unpacking = Unpacking::new(writer);
@@ -72,12 +81,14 @@ pub(super) fn download_and_unpack(
                     item.progress.end("Already exists");
                     continue;
                 };
+                let _ = written.send(());
                 item.progress.end("Pull complete");
                 omissions.iter().for_each(|omission| progress.say(&format!("warning: {omission}")));
             }
             unpacking.finish()
         };
         let outcome = unpack_all();
+        drop(written);
         stop.store(true, Ordering::Relaxed);
         outcome
     })

@@ -29,6 +29,7 @@ pub use words::{check_name, new_id, new_name};
 
 use crate::store::Use;
 use crate::task;
+use crate::text::printable;
 use crate::volumes::Volumes;
 
 /// All containers of a state directory.
@@ -115,6 +116,11 @@ impl Containers {
         Ok(records)
     }
 
+    /// The folder with a folder for each.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// What containers stand on.
     ///
     /// # Errors
@@ -143,8 +149,8 @@ impl Containers {
         let mut beginning = all.into_iter().filter(|record| !text.is_empty() && record.id.starts_with(text));
         match (beginning.next(), beginning.next()) {
             (Some(record), None) => Ok(record),
-            (Some(_), Some(_)) => bail!("multiple IDs found with provided prefix: {text}"),
-            (None, _) => bail!("No such container: {text}"),
+            (Some(_), Some(_)) => bail!("multiple IDs found with provided prefix: {}", printable(text)),
+            (None, _) => bail!("No such container: {}", printable(text)),
         }
     }
 

@@ -27,14 +27,18 @@ impl Store {
 
     /// Reads a manifest, an index or a config, and verifies it.
     pub fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
-        let digest = descriptor.digest;
+        self.verified(&descriptor.digest)
+    }
+
+    /// The same by its digest alone.
+    pub(super) fn verified(&self, digest: &Digest) -> Result<Vec<u8>> {
         let mut text = Vec::new();
-        self.open_blob(&digest)?
+        self.open_blob(digest)?
             .take(LARGEST_DOCUMENT + 1)
             .read_to_end(&mut text)
             .with_context(|| format!("cannot read blob {digest}"))?;
         ensure!(
-            text.len() as u64 <= LARGEST_DOCUMENT && Digest::of(&text) == digest,
+            text.len() as u64 <= LARGEST_DOCUMENT && Digest::of(&text) == *digest,
             "blob {digest} is damaged"
         );
         Ok(text)

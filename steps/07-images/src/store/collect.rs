@@ -16,7 +16,7 @@ use super::index::{Entry, Index};
 use super::remove::remove_tree;
 use super::{Store, Use, Writer};
 use crate::digest::Digest;
-use crate::manifest::{Descriptor, chain_ids_of_config};
+use crate::manifest::chain_ids_of_config;
 use crate::sizes;
 
 /// A blob without a name may be on its way to one; after so long it is not.
@@ -106,25 +106,24 @@ struct Reached {
 impl Reached {
     fn of(store: &Store, entries: &[Entry]) -> Self {
         let mut reached = Self::default();
-        let mut documents: Vec<Descriptor> = entries.iter().map(|entry| entry.descriptor.clone()).collect();
+        let mut documents: Vec<Digest> = entries.iter().map(|entry| entry.descriptor.digest).collect();
         while let Some(document) = documents.pop() {
-            if !reached.blobs.insert(document.digest.hex()) {
+            if !reached.blobs.insert(document.hex()) {
                 continue;
             }
             // What is no JSON, or of a kind that we do not know, may name other blobs all the same.
-            let text = store.document(&document).unwrap_or_default();
+            let text = store.verified(&document).unwrap_or_default();
             let mut named = BTreeSet::new();
             find_digests(&serde_json::from_slice(&text).unwrap_or_default(), &mut named);
             for (digest, kind) in named {
                 let is_document = kind.is_empty() || kind.contains("manifest") || kind.contains("index");
-                let descriptor = Descriptor { digest, ..document.clone() };
                 if is_document {
-                    documents.push(descriptor);
+                    documents.push(digest);
                     continue;
                 }
                 reached.blobs.insert(digest.hex());
                 if kind.contains("config") || kind.contains("container.image") {
-                    let config = store.document(&descriptor).ok();
+                    let config = store.verified(&digest).ok();
                     let chain = config.and_then(|config| chain_ids_of_config(&config).ok());
                     reached.trees.extend(chain.iter().flatten().map(Digest::hex));
                 }

@@ -197,6 +197,11 @@ impl Store {
         }
     }
 
+    /// The image's config, verified.
+    pub fn config(&self, image: &Image) -> Result<Vec<u8>> {
+        self.verified(&image.config_digest)
+    }
+
     /// Whether all of the image's layers are here as blobs. Sizes are compared; hashes were when they came.
     pub fn is_whole(&self, image: &Image) -> bool {
         image.layers.iter().all(|layer| self.has_blob(&layer.blob))

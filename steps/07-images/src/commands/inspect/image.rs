@@ -19,9 +19,9 @@ pub(super) fn document(store: &Store, name: &str) -> Result<Option<Value>> {
     let config: Value = serde_json::from_slice(&config).context("cannot understand the image's config")?;
     let text = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let layers = image.chain_ids().iter().map(|layer| store.layer(layer)).collect::<Vec<_>>();
-    let places = layers.iter().map(|layer| layer.to_string_lossy().into_owned());
+    let places = layers.into_iter().map(|layer| layer.to_string_lossy().into_owned());
     let places: Vec<String> = places.collect();
-    let size: u64 = sizes::of(layers)?.iter().sum();
+    let size = sizes::of_image(store, &image)?;
     let last = config["history"].as_array().and_then(|history| history.last());
     let comment = last.and_then(|last| last["comment"].as_str()).unwrap_or_default();
     Ok(Some(json!({
