@@ -33,6 +33,8 @@ mod network;
 mod port;
 mod signals;
 mod terminal;
+mod volumes;
+mod volumes_named;
 // What keeps it apart.
 mod hostile_paths;
 mod hostile_settings;

@@ -25,6 +25,7 @@ mod storage_options;
 mod system;
 mod tag;
 mod top;
+mod volume;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -59,12 +60,14 @@ pub use storage_options::StorageArgs;
 pub use system::SystemVerb;
 pub use tag::Tag;
 pub use top::Top;
+pub use volume::VolumeVerb;
 
 use crate::digest::Digest;
 use crate::records::Containers;
 use crate::store::Store;
 use crate::task;
 use crate::text::answer;
+use crate::volumes::Volumes;
 
 // ANCHOR: common
 /// The commands that build no walls.
@@ -103,6 +106,9 @@ pub enum Common {
     /// Manage what is kept here
     #[command(subcommand)]
     System(SystemVerb),
+    /// Manage volumes
+    #[command(subcommand)]
+    Volume(VolumeVerb),
 }
 
 impl Common {
@@ -127,6 +133,7 @@ impl Common {
             Self::Container(command) => command.execute(place),
             Self::Image(command) => command.execute(place),
             Self::System(command) => command.execute(place),
+            Self::Volume(command) => command.execute(place),
         }
     }
 }
@@ -166,6 +173,14 @@ impl Place {
     /// Those of [`Store::open`].
     pub fn store(&self) -> Result<Store> {
         Store::open(&self.directory()?)
+    }
+
+    /// The volumes.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`].
+    pub fn volumes(&self) -> Result<Volumes> {
+        Ok(Volumes::of(self.store()?.root()))
     }
 
     /// The containers, after those whose monitors were killed have been cleaned up.
