@@ -11,7 +11,10 @@ mod inspect;
 mod later;
 mod listing;
 mod network_options;
+mod login;
+mod logout;
 mod options;
+mod password;
 mod port;
 mod ps;
 mod pull;
@@ -47,6 +50,8 @@ pub use images::Images;
 pub use inspect::Inspect;
 pub use listing::{Filter, Format};
 pub use network_options::{Connection, Expose, NetworkArgs};
+pub use login::LogIn;
+pub use logout::LogOut;
 pub use options::{RunArgs, When};
 pub use port::Port;
 pub use ps::Ps;
@@ -97,6 +102,10 @@ pub enum Common {
     Tag(Tag),
     /// Show how an image was made
     History(History),
+    /// Log in to a registry
+    Login(LogIn),
+    /// Log out of a registry
+    Logout(LogOut),
     /// Manage containers
     #[command(subcommand)]
     Container(ContainerVerb),
@@ -130,6 +139,8 @@ impl Common {
             Self::Inspect(command) => command.execute(place),
             Self::Tag(command) => command.execute(place),
             Self::History(command) => command.execute(place),
+            Self::Login(command) => command.execute(),
+            Self::Logout(command) => command.execute(),
             Self::Container(command) => command.execute(place),
             Self::Image(command) => command.execute(place),
             Self::System(command) => command.execute(place),

@@ -7,6 +7,7 @@ mod documents;
 mod faults;
 mod hostile;
 mod interrupted;
+mod login;
 mod logins;
 mod names;
 mod real;
