@@ -4,6 +4,7 @@
 mod kit;
 
 // From an image to its end.
+mod archives;
 mod container;
 mod debian;
 mod diff;

@@ -10,6 +10,7 @@ mod images;
 mod inspect;
 mod later;
 mod listing;
+mod load;
 mod login;
 mod logout;
 mod network_options;
@@ -22,6 +23,7 @@ mod rename;
 mod rm;
 mod rmi;
 mod run;
+mod save;
 mod settled;
 mod sharing_options;
 mod storage_options;
@@ -49,6 +51,7 @@ pub use image::ImageVerb;
 pub use images::Images;
 pub use inspect::Inspect;
 pub use listing::{Filter, Format};
+pub use load::Load;
 pub use login::LogIn;
 pub use logout::LogOut;
 pub use network_options::{Connection, Expose, NetworkArgs};
@@ -60,6 +63,7 @@ pub use rename::Rename;
 pub use rm::Rm;
 pub use rmi::Rmi;
 pub use run::run;
+pub use save::Save;
 pub use sharing_options::{Sharing, SharingArgs};
 pub use storage_options::StorageArgs;
 pub use system::SystemVerb;
@@ -106,6 +110,10 @@ pub enum Common {
     Login(LogIn),
     /// Log out of a registry
     Logout(LogOut),
+    /// Write images into one archive
+    Save(Save),
+    /// Take images out of an archive
+    Load(Load),
     /// Manage containers
     #[command(subcommand)]
     Container(ContainerVerb),
@@ -141,6 +149,8 @@ impl Common {
             Self::History(command) => command.execute(place),
             Self::Login(command) => command.execute(),
             Self::Logout(command) => command.execute(),
+            Self::Save(command) => command.execute(place),
+            Self::Load(command) => command.execute(place),
             Self::Container(command) => command.execute(place),
             Self::Image(command) => command.execute(place),
             Self::System(command) => command.execute(place),

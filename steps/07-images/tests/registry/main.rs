@@ -2,6 +2,7 @@
 
 mod kit;
 
+mod archives;
 mod command;
 mod documents;
 mod faults;
