@@ -132,7 +132,7 @@ fn running_container_has_its_process_and_its_address() {
     let place = &network["Ports"]["80/tcp"][0];
     let port = boat.coracle("port connected 80").ok();
     assert_eq!(port, format!("127.0.0.1:{}", place["HostPort"].as_str().unwrap()));
-    runs.signal(Signal::SIGKILL);
+    boat.coracle("kill connected").ok();
     runs.end();
     assert_eq!(inspect(&boat, "connected")["NetworkSettings"]["IPAddress"], "");
 }

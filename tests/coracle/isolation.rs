@@ -111,7 +111,9 @@ fn c2_nothing_is_open_but_the_three() {
             .args(command.get_args());
         shell.env("HOME", boat.path("")).stdin(std::process::Stdio::null());
         let runs = crate::kit::Started::of(&mut shell);
-        for process in support::descendants(runs.host.pid()) {
+        let mut inside = support::descendants(runs.container);
+        inside.push(runs.container);
+        for process in inside {
             let open = names(format!("/proc/{process}/fd").as_ref());
             // Who has become another user, or an init, is nobody's to look into but root's.
             let is_hidden = open.is_empty() && fs::read_dir(format!("/proc/{process}/fd")).is_err();

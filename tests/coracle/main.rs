@@ -4,7 +4,6 @@
 mod kit;
 
 // From an image to its end.
-mod archives;
 mod container;
 mod debian;
 mod diff;
@@ -34,8 +33,6 @@ mod network;
 mod port;
 mod signals;
 mod terminal;
-mod volumes;
-mod volumes_named;
 // What keeps it apart.
 mod hostile_paths;
 mod hostile_settings;

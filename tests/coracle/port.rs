@@ -1,7 +1,5 @@
 //! `port`: where the published ports are reached.
 
-use nix::sys::signal::Signal;
-
 use crate::kit::{Boat, Image, Ran, Started};
 
 #[test]
@@ -25,7 +23,7 @@ fn ports_are_listed_as_docker_lists_them() {
     boat.coracle("port runs 80/icmp").failed(1, "No public port '80/icmp' published for runs");
     boat.coracle("port runs abc").failed(1, "invalid port (abc)");
     boat.coracle("port runs 65536").failed(1, "invalid port (65536)");
-    runs.signal(Signal::SIGKILL);
+    boat.coracle("kill runs").ok();
     runs.end();
     // Nothing of it is reached any more.
     assert_eq!(boat.coracle("port runs").ok(), "");

@@ -52,7 +52,7 @@ fn container_dies_with_coracle() {
     boat.sh("", "true").ok();
     let other = if support::Role::here() == support::Role::RootInUserNamespace { "root" } else { "ada" };
     // A change of ids disarms what the kernel would kill it by.
-    for options in ["", "--init", "-t", "--user"] {
+    for options in ["", "--init", "--user"] {
         let options = options.replace("--user", &format!("--user {other}"));
         let mut runs = boat.start(&format!("--rm {options}"), "sleep 1000");
         let all = descendants(runs.host.pid());

@@ -4,9 +4,8 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getsid};
-use support::children;
 
-use crate::kit::{Boat, Screen};
+use crate::kit::{Boat, Screen, first_process};
 
 /// The usual boat, its image pulled, and a person who runs `coracle run OPTIONS IMAGE sh -c LINE` in a window of 33
 /// rows and 77 columns.
@@ -36,10 +35,10 @@ fn person_types_and_reads_in_a_shell() {
 
 #[test]
 fn terminal_is_the_containers_own() {
-    let Some((_boat, mut screen)) = at("--rm -it", "ls /dev/pts; echo there; read line") else { return };
+    let Some((boat, mut screen)) = at("--rm -it", "ls /dev/pts; echo there; read line") else { return };
     screen.shows("0     ptmx");
     screen.shows("there");
-    let container = *children(screen.coracle.pid()).first().unwrap();
+    let container = first_process(&boat.root()).unwrap();
     let device = |path: &str| std::fs::metadata(path).unwrap();
     for descriptor in 0..=2 {
         // Another device of another devpts than the one that the person sits at.
@@ -124,19 +123,21 @@ fn control_d_ends_the_input() {
 
 #[test]
 fn settings_are_restored_however_it_ends() {
-    let coracle = |screen: &Screen| screen.coracle.pid();
-    let ends = [
-        ("trap 'exit 4' HUP; echo there; read line", coracle as fn(&Screen) -> Pid, Signal::SIGHUP, 4),
-        ("trap 'exit 3' TERM; echo there; read line", coracle, Signal::SIGTERM, 3),
-        ("echo there; read line", inside, Signal::SIGKILL, 137),
-    ];
-    for (script, process, signal, code) in ends {
-        let Some((_boat, mut screen)) = at("--rm -it", script) else { return };
+    // A window that is closed takes nothing along: the container runs on, as with Docker.
+    for (signal, code) in [(Signal::SIGHUP, 129), (Signal::SIGTERM, 143)] {
+        let Some((boat, mut screen)) = at("--rm -it", "echo there; read line") else { return };
         screen.shows("there");
-        kill(process(&screen), signal).unwrap();
-        assert_eq!(screen.end(), code, "{script}: {:?}", screen.shown);
+        let container = first_process(&boat.root()).unwrap();
+        kill(screen.coracle.pid(), signal).unwrap();
+        assert_eq!(screen.end(), code, "{:?}", screen.shown);
         screen.assert_restored();
+        assert!(support::is_alive(container));
     }
+    let Some((boat, mut screen)) = at("--rm -it", "echo there; read line") else { return };
+    screen.shows("there");
+    kill(first_process(&boat.root()).unwrap(), Signal::SIGKILL).unwrap();
+    assert_eq!(screen.end(), 137);
+    screen.assert_restored();
 }
 
 #[test]
@@ -191,11 +192,6 @@ fn init_and_a_user_have_the_terminal_too() {
     screen.types("typed\r");
     screen.shows("typed\r\ntyped\r\n");
     assert_eq!(screen.end(), 0);
-}
-
-/// The container's first process.
-fn inside(screen: &Screen) -> Pid {
-    *children(screen.coracle.pid()).first().unwrap()
 }
 
 fn wait_for_sleep(screen: &Screen) {

@@ -1,6 +1,5 @@
 //! `top`: processes, found by the kernel's word and not by the container's.
 
-use nix::sys::signal::Signal;
 use support::{is_alive, wait_until};
 
 use crate::kit::{Boat, Image, LIMIT, Ran, have};
@@ -31,8 +30,8 @@ fn processes_are_listed_with_dockers_columns() {
     assert!(top("aux").starts_with("USER                PID                 %CPU"));
     boat.coracle("top runs -o args").failed(1, "Couldn't find PID field in ps output");
     boat.coracle("top runs --bogus").failed(1, "ps: error: unknown gnu long option");
+    boat.coracle("kill runs other").ok();
     for started in [&mut runs, &mut other] {
-        started.signal(Signal::SIGKILL);
         started.end();
     }
     let id = boat.coracle("inspect --format {{.Id}} runs").ok();
@@ -51,13 +50,13 @@ fn c14_a_process_may_call_itself_what_it_wants() {
     // A line of somebody else, for who reads what processes say of themselves.
     let line =
         "exec sh -c 'sleep 1003; true' \"$(printf '\\033[2J\\nroot 1 1 0 00:00 ? 00:00:00 /sbin/init')\"";
-    let mut runs = boat.start("--name runs", &line);
+    let mut runs = boat.start("--name runs", line);
     let top = || boat.coracle("top runs").ok();
     wait_until("it sleeps under its name", LIMIT, || top().lines().count() == 3);
     let table = top();
     assert!(!table.chars().any(|c| c.is_control() && c != '\n'), "{table:?}");
     assert_eq!(table.lines().nth(1).unwrap()[20..40].trim(), runs.container.to_string());
-    runs.signal(Signal::SIGKILL);
+    boat.coracle("kill runs").ok();
     runs.end();
     Ran::of(&mut boat.command(["top", "\x1b"])).failed(1, "No such container");
 }

@@ -55,6 +55,7 @@ pub enum Last {
 pub struct Container {
     pub(crate) walls: Walls,
     pub(crate) process: Vec<Box<dyn Isolation>>,
+    pub(crate) beside: Option<Pid>,
 }
 
 impl Container {
@@ -76,6 +77,14 @@ impl Container {
     #[must_use]
     pub fn with_process(mut self, isolation: impl Isolation + 'static) -> Self {
         self.process.push(Box::new(isolation));
+        self
+    }
+
+    /// Makes it no container of its own but one more process in the walls of another, whose
+    /// process this is.
+    #[must_use]
+    pub fn beside(mut self, process: Pid) -> Self {
+        self.beside = Some(process);
         self
     }
 

@@ -33,6 +33,7 @@ use crate::channel::{Channel, Heard};
 use crate::container::Walls;
 use crate::exec::exec;
 use crate::init::init;
+use crate::join::born_beside;
 use crate::kernel::{by_default, clone3, close_all_but, leave};
 use crate::running::Child;
 use crate::{Container, Failed, Last, Running, Signals};
@@ -61,7 +62,10 @@ pub(crate) fn create(container: Container, last: Last) -> Result<Created> {
     std::io::stdout().flush().context("cannot write to the standard output")?;
 
     let namespaces = container.namespaces();
-    let born = clone3(namespaces).map_err(|errno| explain(namespaces, errno))?;
+    let born = match container.beside {
+        None => clone3(namespaces).map_err(|errno| explain(namespaces, errno))?,
+        Some(other) => born_beside(other)?,
+    };
     let Some((pid, pidfd)) = born else {
         drop(ours);
         container_side(&container, last, &theirs, &signals)

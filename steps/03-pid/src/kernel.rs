@@ -1,7 +1,7 @@
 //! The few system calls for which no library has a safe name: all of the workshop's `unsafe`
 //! code is in this file.
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -11,14 +11,24 @@ use step01_unshare::Namespaces;
 // ANCHOR: clone3
 /// Makes a child that is born in new namespaces (`man 2 clone3`). The parent gets its process id
 /// and a descriptor that stands for it, the child gets `None`.
-#[expect(unsafe_code, reason = "neither nix nor the C library has clone3")]
 pub(crate) fn clone3(namespaces: Namespaces) -> Result<Option<(Pid, OwnedFd)>, Errno> {
+    clone3_with(namespaces.bits(), libc::SIGCHLD as u64)
+}
+
+/// The same for a child of one's own parent: a sister. It ends with the same signal as we do
+/// (CLONE_PARENT of `man 2 clone`).
+pub(crate) fn clone_sister() -> Result<Option<(Pid, OwnedFd)>, Errno> {
+    clone3_with(libc::CLONE_PARENT as u64, 0)
+}
+
+#[expect(unsafe_code, reason = "neither nix nor the C library has clone3")]
+fn clone3_with(flags: u64, exit_signal: u64) -> Result<Option<(Pid, OwnedFd)>, Errno> {
     let mut pidfd: RawFd = -1;
     // SAFETY: all fields are integers for which zero means "not asked for".
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = namespaces.bits() | libc::CLONE_PIDFD as u64;
+    args.flags = flags | libc::CLONE_PIDFD as u64;
     args.pidfd = &raw mut pidfd as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
+    args.exit_signal = exit_signal;
     // SAFETY: without CLONE_VM this is a fork: the child has a copy of all memory, and since
     // there is one thread only (`refuse_threads`), no lock in it is held by anybody else.
     // `args` and `pidfd` outlive the call; the kernel fills `pidfd` with a new descriptor.
@@ -62,6 +72,54 @@ pub(crate) fn close_all_but(kept: RawFd) -> Result<(), Errno> {
     Ok(())
 }
 // ANCHOR_END: close
+
+/// Lets all descriptors from 3 on stay open in the program that this process becomes.
+#[expect(unsafe_code, reason = "nix takes owned descriptors, and these belong to values of all kinds")]
+pub(crate) fn keep_all_at_exec() -> std::io::Result<()> {
+    let numbers: Vec<RawFd> = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for descriptor in numbers.into_iter().filter(|descriptor| *descriptor > 2) {
+        // The folder that was just read is among them, and closed.
+        // SAFETY: only a flag of the descriptor is changed, which nobody else looks at.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, 0) };
+    }
+    Ok(())
+}
+
+/// Takes over a descriptor that this process was started with, and of which it was told the
+/// number. Its own children do not inherit it.
+///
+/// # Errors
+/// EBADF: nothing is open there. EINVAL: it is one of the first three, which are everybody's.
+#[expect(unsafe_code, reason = "a number becomes an owner")]
+pub fn inherited(number: RawFd) -> Result<OwnedFd, Errno> {
+    if number < 3 {
+        return Err(Errno::EINVAL);
+    }
+    // SAFETY: the call takes integers.
+    Errno::result(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: it is open, and whoever started us says that it is meant for us: this program has
+    // opened nothing of that number itself.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Sends a signal to exactly this process, also when its number has been given to another one
+/// meanwhile (`man 2 pidfd_send_signal`).
+///
+/// # Errors
+/// ESRCH: it has gone. EPERM: it is somebody else's. EINVAL: there is no such signal.
+#[expect(
+    unsafe_code,
+    reason = "the libraries have it for signals with names only, and not for the real-time ones"
+)]
+pub fn send_signal(process: impl AsFd, signal: i32) -> Result<(), Errno> {
+    let none: *const libc::siginfo_t = std::ptr::null();
+    // SAFETY: the descriptor is borrowed for the time of the call, and a null pointer is allowed.
+    let sent =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_fd().as_raw_fd(), signal, none, 0) };
+    Errno::result(sent).map(drop)
+}
 
 /// Whether this process was started with the signal ignored, as `nohup` does with SIGHUP
 /// (`man 2 sigaction`).

@@ -1,7 +1,7 @@
 //! Step 03: a process tree of our own, and the engine that all later steps use.
 //!
 //! In reading order: what a container is made of ([`Isolation`], [`Container`]), the dialogue
-//! between its two sides (`engine`), signals, becoming the command (`exec`), PID 1 (`init`), and
+//! between its two sides (`engine`), one more process in walls that stand (`join`), signals, becoming the command (`exec`), PID 1 (`init`), and
 //! the isolations of this step. `kernel` holds the system calls that need `unsafe`.
 
 mod channel;
@@ -10,6 +10,7 @@ mod engine;
 mod exec;
 mod init;
 mod isolations;
+mod join;
 mod kernel;
 mod report;
 mod running;
@@ -20,6 +21,7 @@ pub use container::{Container, Isolation, Last, launch};
 pub use engine::Created;
 pub use exec::environment;
 pub use isolations::{PidArgs, Pids};
+pub use kernel::{inherited, send_signal};
 pub use report::{Failed, report};
 pub use running::{Running, Serve};
 pub use signals::{Caught, Signals};

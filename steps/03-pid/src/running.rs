@@ -1,16 +1,19 @@
 //! A container that runs: waiting for it, and what happens meanwhile.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use anyhow::{Context, Error, Result, anyhow};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use rustix::process::{WaitOptions, WaitStatus, pidfd_send_signal, waitpid};
+use rustix::process::{WaitOptions, WaitStatus, waitpid};
 
 use crate::Signals;
 use crate::container::Walls;
+use crate::kernel::{keep_all_at_exec, send_signal};
 use crate::signals::Caught;
 
 // ANCHOR: running
@@ -21,6 +24,25 @@ pub struct Running {
     child: Child,
     _walls: Walls,
     signals: Signals,
+}
+
+impl Running {
+    /// Becomes another program, which is the container's parent from now on: an exec changes
+    /// neither the process id nor the children, and whatever is open stays so, the pipes that
+    /// keep the helpers of the walls alive among it. Returns if that failed; then the container
+    /// is killed.
+    pub fn hand_over(self, program: &mut Command) -> Error {
+        self.signals.restore();
+        match keep_all_at_exec() {
+            Ok(()) => Error::new(program.exec()).context("cannot hand the container over"),
+            Err(error) => Error::new(error).context("cannot keep the descriptors open"),
+        }
+    }
+
+    /// The command's process id as the host sees it.
+    pub fn pid(&self) -> Pid {
+        self.child.pid
+    }
 }
 
 /// Something that the host serves while it waits, in the same loop: a terminal, a log.
@@ -113,11 +135,8 @@ impl Child {
         }
     }
 
-    /// Sends a signal to exactly this process, also when its number has been given to another
-    /// one meanwhile (`man 2 pidfd_send_signal`).
     fn send(&self, signal: Signal) -> Result<(), Errno> {
-        let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or(Errno::EINVAL)?;
-        pidfd_send_signal(&self.pidfd, signal).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
+        send_signal(&self.pidfd, signal as i32)
     }
 
     /// Waits for the end and returns the exit code.

@@ -2,7 +2,6 @@
 //!
 //! In reading order:
 
-pub mod archive;
 pub mod commands;
 pub mod container;
 pub mod credentials;
@@ -13,6 +12,7 @@ mod human;
 pub mod layers;
 pub mod manifest;
 pub mod moment;
+pub mod monitor;
 pub mod names;
 pub mod progress;
 pub mod pull;

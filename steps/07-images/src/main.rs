@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use step03_pid::Container;
-use step07_images::commands::{self, Asking, Common, Place, RunArgs};
+use step07_images::commands::{self, Asking, Common, Monitor, Place, Run, RunArgs};
 use step07_images::container::{Asked, NoInput};
 
 /// Pull images and run them
@@ -21,7 +21,11 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Run a command in a new container
-    Run(Box<Asking<RunArgs>>),
+    Run(Box<Run>),
+    /// Make a container that has not begun
+    Create(Box<Asking<RunArgs>>),
+    #[command(hide = true)]
+    Monitor(Monitor),
     #[command(flatten)]
     Common(Common),
 }
@@ -29,6 +33,8 @@ enum Verb {
 fn main() -> ExitCode {
     commands::main(|cli: Cli| match cli.verb {
         Verb::Run(run) => commands::run(&cli.place, *run, walls),
+        Verb::Create(create) => commands::create_only(&cli.place, *create),
+        Verb::Monitor(monitor) => commands::monitor(&cli.place, &monitor, walls),
         Verb::Common(common) => common.execute(&cli.place),
     })
 }

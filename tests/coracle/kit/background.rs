@@ -1,13 +1,14 @@
 //! A container that runs while the test looks at it.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid};
-use support::{Background, children, is_alive, namespaces, wait_until};
+use support::{Background, children, is_alive, namespaces};
 
-use super::{LIMIT, Ran};
+use super::Ran;
 
 pub struct Started {
     /// `coracle` itself.
@@ -32,8 +33,10 @@ impl Started {
         }
         // A helper that connects it shares our names.
         let name = |pid| namespaces(pid).ok().and_then(|all| all.get("uts").copied());
-        let container = children(host.pid()).into_iter().find(|child| name(*child) != name(getpid()));
-        Self { container: container.expect("the container is no child of coracle's"), host, output }
+        let child = children(host.pid()).into_iter().find(|child| name(*child) != name(getpid()));
+        // With a monitor it is no child of the one that was started.
+        let container = child.or_else(|| first_process(&root_of(run)));
+        Self { container: container.expect("the container is not on record"), host, output }
     }
 
     /// The next line that it prints.
@@ -50,7 +53,6 @@ impl Started {
 
     /// Waits for the end of `coracle`.
     pub fn end(&mut self) -> Ran {
-        wait_until("coracle ends", 3 * LIMIT, || self.host.child().try_wait().unwrap().is_some());
         let mut ran: Ran = std::process::Output {
             status: self.host.child().wait().unwrap(),
             stdout: Vec::new(),
@@ -65,4 +67,21 @@ impl Started {
     pub fn lives(&self) -> bool {
         is_alive(self.container)
     }
+}
+
+/// The state directory that a command names.
+fn root_of(command: &Command) -> PathBuf {
+    let words: Vec<_> = command.get_args().collect();
+    let at = words.iter().position(|word| *word == "--root").unwrap();
+    words[at + 1].into()
+}
+
+/// The first process of the container that was started last.
+pub fn first_process(root: &Path) -> Option<Pid> {
+    let running = std::fs::read_dir(root.join("containers")).ok()?.flatten().filter_map(|entry| {
+        let text = std::fs::read(entry.path().join("state.json")).ok()?;
+        let state: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        Some((state["started"].as_f64()?, Pid::from_raw(state["pid"].as_i64()? as i32)))
+    });
+    running.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, pid)| pid)
 }

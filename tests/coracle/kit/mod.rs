@@ -16,7 +16,7 @@ use std::time::Duration;
 use support::{command, not_run, program};
 use tempfile::TempDir;
 
-pub use background::Started;
+pub use background::{Started, first_process};
 pub use image::{Image, Layer, digest};
 pub use registry::{push, push_as};
 pub use screen::Screen;
@@ -132,11 +132,7 @@ impl Drop for Boat {
             return;
         }
         // What belongs to other ids of a user only `coracle` can remove.
-        for (list, remove) in [
-            ("ps --all --quiet", "rm --force"),
-            ("images --quiet", "rmi --force"),
-            ("volume ls --quiet", "volume rm"),
-        ] {
+        for (list, remove) in [("ps --all --quiet", "rm --force"), ("images --quiet", "rmi --force")] {
             let ids = self.coracle(list).ok();
             // An image with two tags is listed twice.
             let ids: BTreeSet<&str> = ids.lines().collect();

@@ -1,21 +1,23 @@
 //! The commands: one file each, and what they share.
 
 mod asking;
+mod attach;
 mod container;
+mod create;
 mod diff;
+mod exec;
 mod groups;
 mod history;
 mod image;
 mod images;
 mod inspect;
 mod later;
+pub mod life;
 mod listing;
-mod load;
-mod login;
-mod logout;
+mod logs;
+mod monitor;
 mod network_options;
 mod options;
-mod password;
 mod port;
 mod ps;
 mod pull;
@@ -23,14 +25,15 @@ mod rename;
 mod rm;
 mod rmi;
 mod run;
-mod save;
 mod settled;
 mod sharing_options;
+pub mod signal;
+mod start;
+mod stop;
 mod storage_options;
 mod system;
 mod tag;
 mod top;
-mod volume;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -43,17 +46,19 @@ use step03_pid::{Failed, report};
 use step05_userns::is_root;
 
 pub use asking::Asking;
+pub use attach::Attach;
 pub use container::ContainerVerb;
+pub use create::create_only;
 pub use diff::Diff;
+pub use exec::Exec;
 pub use groups::with_groups;
 pub use history::History;
 pub use image::ImageVerb;
 pub use images::Images;
 pub use inspect::Inspect;
 pub use listing::{Filter, Format};
-pub use load::Load;
-pub use login::LogIn;
-pub use logout::LogOut;
+pub use logs::Logs;
+pub use monitor::{Monitor, monitor};
 pub use network_options::{Connection, Expose, NetworkArgs};
 pub use options::{RunArgs, When};
 pub use port::Port;
@@ -62,21 +67,20 @@ pub use pull::{Pull, PullArgs};
 pub use rename::Rename;
 pub use rm::Rm;
 pub use rmi::Rmi;
-pub use run::run;
-pub use save::Save;
+pub use run::{Run, run};
 pub use sharing_options::{Sharing, SharingArgs};
+pub use start::Start;
+pub use stop::{Kill, Restart, Stop, Wait};
 pub use storage_options::StorageArgs;
 pub use system::SystemVerb;
 pub use tag::Tag;
 pub use top::Top;
-pub use volume::VolumeVerb;
 
 use crate::digest::Digest;
 use crate::records::Containers;
 use crate::store::Store;
 use crate::task;
 use crate::text::answer;
-use crate::volumes::Volumes;
 
 // ANCHOR: common
 /// The commands that build no walls.
@@ -106,14 +110,6 @@ pub enum Common {
     Tag(Tag),
     /// Show how an image was made
     History(History),
-    /// Log in to a registry
-    Login(LogIn),
-    /// Log out of a registry
-    Logout(LogOut),
-    /// Write images into one archive
-    Save(Save),
-    /// Take images out of an archive
-    Load(Load),
     /// Manage containers
     #[command(subcommand)]
     Container(ContainerVerb),
@@ -123,9 +119,22 @@ pub enum Common {
     /// Manage what is kept here
     #[command(subcommand)]
     System(SystemVerb),
-    /// Manage volumes
-    #[command(subcommand)]
-    Volume(VolumeVerb),
+    /// Start containers
+    Start(Start),
+    /// Stop containers
+    Stop(Stop),
+    /// Stop containers and start them again
+    Restart(Restart),
+    /// Send a signal to containers
+    Kill(Kill),
+    /// Wait for the end of containers, and print their exit codes
+    Wait(Wait),
+    /// Show what a container prints, and pass on what is typed
+    Attach(Attach),
+    /// Run a command in a container that runs
+    Exec(Exec),
+    /// Show what a container has printed
+    Logs(Logs),
 }
 
 impl Common {
@@ -147,14 +156,17 @@ impl Common {
             Self::Inspect(command) => command.execute(place),
             Self::Tag(command) => command.execute(place),
             Self::History(command) => command.execute(place),
-            Self::Login(command) => command.execute(),
-            Self::Logout(command) => command.execute(),
-            Self::Save(command) => command.execute(place),
-            Self::Load(command) => command.execute(place),
             Self::Container(command) => command.execute(place),
             Self::Image(command) => command.execute(place),
             Self::System(command) => command.execute(place),
-            Self::Volume(command) => command.execute(place),
+            Self::Start(command) => command.execute(place),
+            Self::Stop(command) => command.execute(place),
+            Self::Restart(command) => command.execute(place),
+            Self::Kill(command) => command.execute(place),
+            Self::Wait(command) => command.execute(place),
+            Self::Attach(command) => command.execute(place),
+            Self::Exec(command) => command.execute(place),
+            Self::Logs(command) => command.execute(place),
         }
     }
 }
@@ -196,14 +208,6 @@ impl Place {
         Store::open(&self.directory()?)
     }
 
-    /// The volumes.
-    ///
-    /// # Errors
-    /// Those of [`Store::open`].
-    pub fn volumes(&self) -> Result<Volumes> {
-        Ok(Volumes::of(self.store()?.root()))
-    }
-
     /// The containers, after those whose monitors were killed have been cleaned up.
     ///
     /// # Errors
@@ -219,6 +223,9 @@ impl Place {
 
 /// Reads the command line, does what it says, and prints at most one message.
 pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
+    if crate::monitor::is_asked_for() {
+        return crate::monitor::main();
+    }
     report(match groups::parse::<C>() {
         Ok(cli) => execute(cli).map_err(|error| with_code(error, 1)),
         Err(error) => judge(&error, with_groups(C::command())),

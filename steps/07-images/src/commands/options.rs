@@ -4,15 +4,18 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::Result;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
+use super::exec::Exec;
 use super::later::LaterArgs;
+use super::life::LifeArgs;
 use super::network_options::NetworkArgs;
 use super::pull::PullArgs;
 use super::sharing_options::SharingArgs;
 use super::storage_options::StorageArgs;
-use crate::container::{Sysctl, Ulimit, label, variable};
+use crate::container::{Sysctl, Ulimit, label, settled_variables, variable};
 
 /// The options and words of `run`.
 #[derive(Debug, Clone, Args)]
@@ -72,12 +75,12 @@ pub struct RunArgs {
     /// Get the image first
     #[arg(long, value_name = "WHEN", default_value = "missing")]
     pub pull: When,
-    /// Show the host's namespaces beside the container's
-    #[arg(long)]
-    pub observe: bool,
     #[command(flatten)]
     /// Its mounts
     pub storage: StorageArgs,
+    #[command(flatten)]
+    /// Its life
+    pub life: LifeArgs,
     #[command(flatten)]
     /// The network
     pub network: NetworkArgs,
@@ -102,6 +105,22 @@ impl RunArgs {
     /// The image's name. One that is not UTF-8 names nothing.
     pub fn image(&self) -> String {
         self.words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// The same for one more command in the container.
+    ///
+    /// # Errors
+    /// A file of variables is not there or makes no sense.
+    pub fn with(mut self, exec: &Exec) -> Result<Self> {
+        self.env.extend(settled_variables(&exec.env_file, &exec.env)?);
+        self.workdir = exec.workdir.clone().or(self.workdir);
+        self.user = exec.user.clone().or(self.user);
+        self.tty = exec.tty;
+        self.init = false;
+        // No entrypoint: the words are the whole command.
+        self.entrypoint = Some(OsString::new());
+        self.words.clone_from(&exec.words);
+        Ok(self)
     }
 
     /// The command and its arguments, if there are any. A `--` before it may stand, as in the other

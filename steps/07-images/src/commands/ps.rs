@@ -64,6 +64,9 @@ fn status(record: &Record) -> String {
     match state.status {
         Status::Created => "Created".to_owned(),
         Status::Running => format!("Up {}", since(state.started)),
+        Status::Restarting => {
+            format!("Restarting ({}) {} ago", state.exit_code.unwrap_or(0), since(state.finished))
+        }
         Status::Exited => format!("Exited ({}) {} ago", state.exit_code.unwrap_or(0), since(state.finished)),
     }
 }

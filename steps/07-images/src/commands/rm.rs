@@ -2,9 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
+use super::stop::stop;
 use super::{Place, for_each, tidy};
 use crate::records::{Containers, Held, Record};
 use crate::text::{answer, tell};
@@ -36,10 +35,8 @@ impl Rm {
             };
             let image = record.image_id;
             match containers.hold(record.clone())? {
-                Some(held) => self.remove(held)?,
-                None if self.force => {
-                    kill_and_hold(&containers, record)?.map_or(Ok(()), |held| self.remove(held))?;
-                }
+                Some(held) => held.remove()?,
+                None if self.force => kill_and_hold(&containers, record)?.map_or(Ok(()), Held::remove)?,
                 None => bail!(
                     "cannot remove container \"{}\": container is running: stop the container before removing or \
                      force remove",
@@ -50,29 +47,15 @@ impl Rm {
             answer(format_args!("{text}\n"))
         })
     }
-
-    fn remove(&self, held: Held) -> Result<()> {
-        if self.volumes {
-            held.remove_volumes()?;
-        }
-        held.remove()
-    }
 }
 
-/// Kills the container's first process, and takes over from its monitor, which then ends. `None`
-/// if the monitor has removed the container itself.
+/// Kills the container, and takes over from its monitor, which then ends. `None` if the monitor
+/// has removed the container itself.
 fn kill_and_hold(containers: &Containers, record: Record) -> Result<Option<Held>> {
-    if let Some(pid) = record.state.running_pid() {
-        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    stop(containers, &record, None, Some(0))
+        .with_context(|| format!("cannot remove container {}", record.name))?;
+    if containers.again(&record).is_none() {
+        return Ok(None);
     }
-    for _ in 0..1000 {
-        if containers.find(&record.id).is_err() {
-            return Ok(None);
-        }
-        if let Some(held) = containers.hold(record.clone())? {
-            return Ok(Some(held));
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    Err(anyhow::anyhow!("it did not end")).with_context(|| format!("cannot remove container {}", record.name))
+    containers.hold(record)
 }

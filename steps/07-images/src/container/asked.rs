@@ -58,10 +58,14 @@ impl Asked {
         super::conflicts::check(&run)?;
         let mounts = mounts::all(&run, &image)?;
         let user = if is_root() { None } else { Some(User::new(None)?) };
-        if let Some(why) = user.as_ref().and_then(User::why_one_id) {
+        Ok(Self { id, directory, image, run, command, ports: RefCell::default(), mounts, user })
+    }
+
+    /// Says what will not be as one might expect.
+    pub fn warn(&self) {
+        if let Some(why) = self.user.as_ref().and_then(User::why_one_id) {
             tell(format_args!("only root has a meaning inside: {why}"));
         }
-        Ok(Self { id, directory, image, run, command, ports: RefCell::default(), mounts, user })
     }
 
     // ANCHOR: walls

@@ -26,8 +26,6 @@ mod walk;
 mod whiteouts;
 
 pub use changes::{Change, changes};
-pub(crate) use decompress::by_magic;
-pub(crate) use walk::{Kind, Walk};
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

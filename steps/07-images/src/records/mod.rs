@@ -16,17 +16,20 @@ mod record;
 mod words;
 
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 pub use recipe::Recipe;
 pub use record::{Record, State, Status, now};
 pub use words::{check_name, new_id, new_name};
 
+use crate::monitor::STOPPED;
 use crate::store::Use;
 use crate::task;
 use crate::text::printable;
@@ -45,7 +48,7 @@ pub struct Held {
     pub directory: PathBuf,
     /// What is known about it.
     pub record: Record,
-    lock: Flock<File>,
+    lock: File,
 }
 
 impl Containers {
@@ -154,6 +157,22 @@ impl Containers {
         }
     }
 
+    /// Where a container keeps its files.
+    pub fn directory_of(&self, record: &Record) -> PathBuf {
+        self.directory.join(&record.id)
+    }
+
+    /// The record as it is now; nothing if the container has been removed.
+    pub fn again(&self, record: &Record) -> Option<Record> {
+        Record::read(&self.directory_of(record)).ok()
+    }
+
+    /// Remembers that a container is to stay down, whatever its restart policy says. One that is
+    /// gone stays down.
+    pub fn stop(&self, record: &Record) {
+        let _ = File::create(self.directory_of(record).join(STOPPED));
+    }
+
     /// Takes a container that nobody runs.
     ///
     /// # Errors
@@ -186,7 +205,7 @@ impl Containers {
             let mut held = Held { directory, record, lock };
             if held.record.remove {
                 held.remove()?;
-            } else if held.record.state.status == Status::Running {
+            } else if matches!(held.record.state.status, Status::Running | Status::Restarting) {
                 held.record.state.end(137, "its monitor was killed");
                 held.write_state()?;
             }
@@ -214,6 +233,39 @@ impl Held {
     /// The disk is full.
     pub fn write_state(&self) -> Result<()> {
         self.record.write_state(&self.directory)
+    }
+
+    /// The lock, to be handed on to another process.
+    ///
+    /// # Errors
+    /// EMFILE: no descriptor is free.
+    pub fn lock(&self) -> Result<OwnedFd> {
+        self.lock.as_fd().try_clone_to_owned().context("cannot duplicate a descriptor")
+    }
+
+    /// What was handed on: the container's lock, which this process holds already.
+    ///
+    /// # Errors
+    /// Somebody else has it.
+    pub fn take_over(directory: PathBuf, lock: OwnedFd) -> Result<Self> {
+        let lock = File::from(lock);
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).context("the container is not ours to run")?;
+        let here = fs::metadata(&directory).with_context(|| cannot(&directory))?;
+        let locked = lock.metadata().context("cannot look at the lock")?;
+        if (here.dev(), here.ino()) != (locked.dev(), locked.ino()) {
+            bail!("the lock is that of another container");
+        }
+        Ok(Self { record: Record::read(&directory)?, directory, lock })
+    }
+
+    /// Whether somebody wants it to stay down.
+    pub fn is_stopped(&self) -> bool {
+        self.directory.join(STOPPED).exists()
+    }
+
+    /// It is started, on somebody's wish.
+    pub fn forget_stop(&self) {
+        let _ = fs::remove_file(self.directory.join(STOPPED));
     }
 
     /// Removes the container with all its files. If it was to be removed at its end, the volumes go along that were
@@ -267,15 +319,16 @@ fn cannot(path: &Path) -> String {
     format!("cannot change {}", path.display())
 }
 
-/// A lock on a directory; `None` if another process has it.
-fn try_lock(directory: &Path) -> Result<Option<Flock<File>>> {
+/// A lock on a directory; `None` if another process has it. It is freed when the last copy of the
+/// descriptor is closed, and not before: it can be handed on (`man 2 flock`).
+fn try_lock(directory: &Path) -> Result<Option<File>> {
     let file = match File::open(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.with_context(|| cannot(directory))?,
     };
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(errno).with_context(|| format!("cannot lock {}", directory.display())),
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(errno) => Err(errno).with_context(|| format!("cannot lock {}", directory.display())),
     }
 }

@@ -43,6 +43,9 @@ pub struct Record {
     /// Its host name.
     #[serde(default)]
     pub hostname: String,
+    /// Whether it was run in the background: then its input does not end with the first who leaves.
+    #[serde(default)]
+    pub detached: bool,
     /// Kept in a file of its own, since it changes.
     #[serde(skip)]
     pub state: State,
@@ -68,6 +71,12 @@ pub struct State {
     pub exit_code: Option<u8>,
     /// Why it could not be run, if so.
     pub error: String,
+    /// How often its restart policy has started it again.
+    #[serde(default)]
+    pub restarts: u32,
+    /// How long it waited for the last of these starts, in seconds.
+    #[serde(default)]
+    pub wait: f64,
 }
 
 /// The words of `ps`.
@@ -79,6 +88,8 @@ pub enum Status {
     Created,
     /// The command runs.
     Running,
+    /// It has ended, and will be started again.
+    Restarting,
     /// It has ended.
     Exited,
 }
@@ -127,7 +138,7 @@ impl State {
         self.exit_code = Some(exit_code);
         self.error = error.to_owned();
         // What never ran stays "created", as in Docker.
-        if self.status == Status::Running {
+        if matches!(self.status, Status::Running | Status::Restarting) {
             self.status = Status::Exited;
         }
     }

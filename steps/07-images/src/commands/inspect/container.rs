@@ -59,13 +59,14 @@ fn state(record: &Record) -> Value {
     let status = match state.status {
         Status::Created => "created",
         Status::Running => "running",
+        Status::Restarting => "restarting",
         Status::Exited => "exited",
     };
     json!({
         "Status": status,
         "Running": state.status == Status::Running,
         "Paused": false,
-        "Restarting": false,
+        "Restarting": state.status == Status::Restarting,
         "OOMKilled": false,
         "Dead": false,
         "Pid": state.running_pid().unwrap_or(0),

@@ -1,0 +1,157 @@
+//! `exec`: one more command in a container that runs.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{IsTerminal, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use nix::unistd::{Pid, setsid};
+use step03_pid::{Container, Created, Failed, Serve};
+
+use super::start::read_again;
+use super::{Place, with_code};
+use crate::container::{Asked, NoInput, Terminal, console, variable};
+use crate::monitor::client::Client;
+use crate::monitor::detach::DetachKeys;
+use crate::monitor::frames::{Kind, frame};
+use crate::monitor::{Settings, program};
+use crate::records::{Containers, Recipe, Record, Status};
+
+/// Run a command in a container that runs.
+#[derive(Debug, Clone, Args)]
+pub struct Exec {
+    /// Leave it running
+    #[arg(short, long)]
+    detach: bool,
+    /// The standard input is the line to whoever waits for the start
+    #[arg(long, hide = true)]
+    report: bool,
+    /// Pass the standard input in
+    #[arg(short, long)]
+    pub(super) interactive: bool,
+    /// Give the command a terminal
+    #[arg(short, long)]
+    pub(super) tty: bool,
+    /// Set a variable: NAME=VALUE, or NAME for the value that it has here
+    #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = OsStringValueParser::new().try_map(variable))]
+    pub(super) env: Vec<OsString>,
+    /// Read variables from a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) env_file: Vec<PathBuf>,
+    /// Where the command starts
+    #[arg(short, long, value_name = "DIRECTORY")]
+    pub(super) workdir: Option<PathBuf>,
+    /// Who the command runs as: a name or a uid, and a group
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub(super) user: Option<String>,
+    /// The keys that leave it running
+    #[arg(long, value_name = "KEYS", hide = true)]
+    detach_keys: Option<DetachKeys>,
+    /// A name or an id, and the command with its arguments
+    #[arg(required = true, num_args = 2.., value_names = ["CONTAINER", "COMMAND"], trailing_var_arg = true)]
+    pub(super) words: Vec<OsString>,
+}
+
+impl Exec {
+    pub(super) fn execute(&self, place: &Place) -> Result<u8> {
+        if self.tty && self.interactive && !self.detach && !std::io::stdin().is_terminal() {
+            return Err(Failed { code: 1, text: "the input device is not a TTY".into() }.into());
+        }
+        let containers = place.containers()?;
+        let text = self.words[0].to_string_lossy();
+        let record = containers.find(&text)?;
+        let Some(pid) = record.state.running_pid().filter(|_| record.state.status == Status::Running) else {
+            bail!("Container {} is not running", record.id);
+        };
+        let pid = Pid::from_raw(pid);
+        let run = || self.run(&containers, &record, pid).map_err(|error| with_code(error, 126));
+        match (self.report, self.detach) {
+            (true, _) => tell(run()),
+            (false, true) => self.in_background(place),
+            (false, false) => run(),
+        }
+    }
+
+    // ANCHOR: exec
+    fn run(&self, containers: &Containers, record: &Record, pid: Pid) -> Result<u8> {
+        let directory = containers.directory_of(record);
+        let image = Recipe::read(&directory)?.image;
+        // The container's own settings, as far as nothing else is asked for.
+        let run = read_again(containers, record)?.with(self)?;
+        let asked = Asked::new(record.id.clone(), directory, image, run)?;
+        let mut container = Container::new().beside(pid);
+        let mut opposite = None;
+        if self.tty {
+            let (inside, outside) = console()?;
+            container = container.with(inside);
+            opposite = Some(outside);
+        } else if !self.interactive || self.report {
+            container = container.with_process(NoInput);
+        }
+        let container = container.with_process(asked.work_directory()).with_process(asked.identity());
+        let created = container.create(asked.last()?)?;
+        if self.report {
+            return stay(created, record);
+        }
+        let terminal = opposite.map(|opposite| Terminal::new(opposite.receive()?, self.interactive));
+        let mut terminal = terminal.transpose()?;
+        let served = terminal.as_mut().map(|terminal| terminal as &mut dyn Serve);
+        created.start()?.wait_and_serve(served)
+    }
+    // ANCHOR_END: exec
+
+    /// Starts this program again, which stays with the command, and waits until it runs.
+    fn in_background(&self, place: &Place) -> Result<u8> {
+        let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0(std::env::args_os().next().unwrap_or_default());
+        command.arg("--root").arg(place.directory()?).args(["exec", "--report"]);
+        command.args(self.tty.then_some("--tty"));
+        for file in &self.env_file {
+            // The other one is in the same directory as we are.
+            command.arg("--env-file").arg(file);
+        }
+        command.args(self.env.iter().flat_map(|asked| [OsStr::new("--env"), asked]));
+        let options = [
+            ("--workdir", self.workdir.as_ref().map(|path| path.as_os_str())),
+            ("--user", self.user.as_ref().map(OsStr::new)),
+        ];
+        for (name, value) in options {
+            command.args(value.into_iter().flat_map(|value| [OsStr::new(name), value]));
+        }
+        command.args(&self.words);
+        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().context("cannot start this program again")?;
+        Client::new(ours).hear_started().map_err(|error| with_code(error, 126))?;
+        Ok(0)
+    }
+}
+
+/// Whoever waits at the other end of the line prints it.
+fn tell(outcome: Result<u8>) -> Result<u8> {
+    if let Err(error) = &outcome {
+        let code = error.downcast_ref().map_or(126, |failed: &Failed| failed.code);
+        let told = [&[code], step01_unshare::message(error).as_bytes()].concat();
+        let line = std::io::stdin().as_fd().try_clone_to_owned().context("cannot duplicate a descriptor")?;
+        let _ = UnixStream::from(line).write_all(&frame(Kind::Failed, &told));
+    }
+    outcome
+}
+
+/// Starts the command, and becomes the small program that waits for it.
+fn stay(created: Created, record: &Record) -> Result<u8> {
+    let _ = setsid();
+    let line = std::io::stdin().as_fd().try_clone_to_owned().context("cannot duplicate a descriptor")?;
+    let running = created.start()?;
+    let settings = Settings::of_exec(&record.id, running.pid().as_raw());
+    let _ = UnixStream::from(line).write_all(&frame(Kind::Started, b""));
+    let mut small = program();
+    small.args(settings.words()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Err(running.hand_over(&mut small))
+}

@@ -1,0 +1,208 @@
+//! `logs`: what a container has printed.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Deserialize;
+
+use super::Place;
+use super::life::log_path;
+use crate::human::{seconds_of_duration, seconds_since_1970};
+use crate::monitor::log::numbered;
+use crate::records::{Containers, Record, now};
+
+/// Show what a container has printed.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Go on until the container has ended
+    #[arg(short, long)]
+    follow: bool,
+    /// Only the last lines
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value = "all")]
+    tail: String,
+    /// Begin each line with its time
+    #[arg(short, long)]
+    timestamps: bool,
+    /// Only what is newer: a time (2026-11-24T20:53:33Z) or how long ago (10m)
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only what is older
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// A name or an id
+    container: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    log: String,
+    stream: String,
+    time: String,
+}
+
+impl Logs {
+    pub(super) fn execute(&self, place: &Place) -> Result<u8> {
+        let last = match &*self.tail {
+            "all" => None,
+            // Docker takes a negative number for all.
+            text => match text.parse::<i64>() {
+                Ok(number) => usize::try_from(number).ok(),
+                Err(_) => bail!("invalid value for \"tail\": {}: a number, or all", text.escape_debug()),
+            },
+        };
+        let since = self.since.as_deref().map(time).transpose()?;
+        let until = self.until.as_deref().map(time).transpose()?;
+        let containers = place.containers()?;
+        let record = containers.find(&self.container)?;
+        let path = log_path(&containers.directory_of(&record), &record.id);
+        if !path.exists() && record.state.started.is_some() {
+            bail!(
+                "there is no log of {}: it was run with `--rm` in a terminal of its own, or with `--log-driver none`",
+                record.name
+            );
+        }
+        let is_wanted = |line: &Line| {
+            let at = seconds_since_1970(&line.time).unwrap_or_default();
+            since.is_none_or(|since| at >= since) && until.is_none_or(|until| at <= until)
+        };
+        let mut lines = VecDeque::new();
+        let mut reader = Reader::oldest(&path);
+        while let Some(line) = reader.next() {
+            if is_wanted(&line) {
+                lines.push_back(line);
+                if last.is_some_and(|last| lines.len() > last) {
+                    lines.pop_front();
+                }
+            }
+            if last.is_none() {
+                while let Some(line) = lines.pop_front() {
+                    if !self.print(&line)? {
+                        return Ok(0);
+                    }
+                }
+            }
+        }
+        for line in &lines {
+            if !self.print(line)? {
+                return Ok(0);
+            }
+        }
+        if self.follow {
+            self.follow(&containers, &record, &mut reader, is_wanted)?;
+        }
+        Ok(0)
+    }
+
+    // ANCHOR: follow
+    /// Until the container has ended and nothing more is to be read.
+    fn follow(
+        &self,
+        containers: &Containers,
+        record: &Record,
+        reader: &mut Reader,
+        is_wanted: impl Fn(&Line) -> bool,
+    ) -> Result<()> {
+        loop {
+            // In this order: what it printed before its end is in the log by now.
+            let has_ended = containers.hold(record.clone())?.is_some() || containers.again(record).is_none();
+            while let Some(line) = reader.next() {
+                if is_wanted(&line) && !self.print(&line)? {
+                    return Ok(());
+                }
+            }
+            if has_ended {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    // ANCHOR_END: follow
+
+    /// As it was printed, to the stream that it was printed to. False if nobody reads it any more.
+    fn print(&self, line: &Line) -> Result<bool> {
+        let mut text = if self.timestamps { format!("{} ", line.time) } else { String::new() };
+        text.push_str(&line.log);
+        let written = match &*line.stream {
+            "stderr" => std::io::stderr().write_all(text.as_bytes()),
+            _ => {
+                let mut output = std::io::stdout().lock();
+                output.write_all(text.as_bytes()).and_then(|()| output.flush())
+            }
+        };
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            other => other.map(|()| true).context("cannot write to the standard output"),
+        }
+    }
+}
+
+/// A log as it grows, and is rotated meanwhile.
+struct Reader {
+    path: PathBuf,
+    older: Vec<PathBuf>,
+    open: Option<BufReader<File>>,
+    begun: Vec<u8>,
+}
+
+impl Reader {
+    fn oldest(path: &Path) -> Self {
+        let numbers = (1..1000).map(|number| numbered(path, number));
+        let mut older: Vec<_> = numbers.take_while(|path| path.exists()).collect();
+        // The last one is read first.
+        older.insert(0, path.to_owned());
+        Self { path: path.to_owned(), older, open: None, begun: Vec::new() }
+    }
+
+    /// The next whole line; nothing if there is none yet. What makes no sense is left out.
+    fn next(&mut self) -> Option<Line> {
+        loop {
+            if self.open.is_none() {
+                let path = self.older.pop()?;
+                self.open = File::open(path).ok().map(BufReader::new);
+                continue;
+            }
+            let file = self.open.as_mut()?;
+            if file.read_until(b'\n', &mut self.begun).is_ok_and(|length| length > 0) {
+                if self.begun.ends_with(b"\n") {
+                    let line = serde_json::from_slice(&self.begun).ok();
+                    self.begun.clear();
+                    if line.is_some() {
+                        return line;
+                    }
+                }
+                continue;
+            }
+            if self.older.is_empty() && !self.is_rotated() {
+                return None;
+            }
+            if self.older.is_empty() {
+                self.older.push(self.path.clone());
+            }
+            self.open = None;
+        }
+    }
+
+    /// Whether the file that is open is not the current one any more.
+    fn is_rotated(&self) -> bool {
+        let number = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let ours = self.open.as_ref().and_then(|file| file.get_ref().metadata().ok()).map(number);
+        let now = std::fs::metadata(&self.path).ok().map(number);
+        now.is_some() && ours != now
+    }
+}
+
+/// A time, or how long ago, in seconds since 1970.
+fn time(text: &str) -> Result<f64> {
+    let absolute =
+        || seconds_since_1970(text).or_else(|| text.parse::<f64>().ok().filter(|time| time.is_finite()));
+    let relative = || seconds_of_duration(text).map(|seconds| now() - seconds);
+    absolute().or_else(relative).with_context(|| {
+        format!("invalid value for \"since\" or \"until\": {}: a time (2026-11-24T20:53:33Z) or how long ago (10m)", text.escape_debug())
+    })
+}

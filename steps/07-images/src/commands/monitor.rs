@@ -1,0 +1,257 @@
+//! `monitor`: what `run` and `start` leave behind. Nobody types this; see [`crate::monitor`].
+
+use std::convert::Infallible;
+use std::fs::{self, File};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{chdir, dup2_stdin, dup2_stdout, setsid};
+use rustix::termios::{Winsize, tcsetwinsize};
+use step01_unshare::{message, observe};
+use step03_pid::{Container, Failed, inherited};
+
+use super::{Asking, Place, RunArgs, tidy, with_code};
+use crate::container::{Asked, console, streams};
+use crate::monitor::client::{Client, bind, terminal_size};
+use crate::monitor::frames::{Kind, frame};
+use crate::monitor::{SOCKET, Settings, program};
+use crate::records::{Held, Recipe, State, Status, now};
+use crate::text::tell;
+
+/// The words that `run`, and the monitor itself, write.
+#[derive(Debug, Args)]
+pub struct Monitor {
+    /// Whose container
+    id: String,
+    /// Rows and columns of the terminal
+    #[arg(long, value_delimiter = ',')]
+    size: Vec<u8>,
+    /// Show the host's namespaces beside the container's
+    #[arg(long)]
+    observe: bool,
+    /// It has ended, with this exit code
+    #[arg(long)]
+    ended: Option<u8>,
+    /// Descriptors of those who wait until all is done
+    #[arg(long)]
+    client: Vec<RawFd>,
+}
+
+// ANCHOR: start_monitor
+/// Starts the monitor of a container that we hold: it gets the lock, and one end of a line. The
+/// other end is returned.
+///
+/// # Errors
+/// This program cannot be started again.
+pub(super) fn start_monitor(place: &Place, held: Held, observe: bool) -> Result<Client> {
+    let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(std::env::args_os().next().unwrap_or_default());
+    let root = place.directory()?.canonicalize().context("cannot find the state directory")?;
+    command.arg("--root").arg(root).args(["monitor", &held.record.id]);
+    if let Some(size) = terminal_size() {
+        command.arg(format!("--size={}", size.map(|byte| byte.to_string()).join(",")));
+    }
+    if observe {
+        command.arg("--observe");
+    }
+    command.stdin(OwnedFd::from(theirs)).stdout(held.lock()?);
+    command.spawn().context("cannot start the container's monitor")?;
+    Ok(Client::new(ours))
+}
+// ANCHOR_END: start_monitor
+
+// ANCHOR: monitor
+/// Starts a container and stays with it; or comes back at its end.
+///
+/// # Errors
+/// Before the start they are told to whoever waits for it. Afterwards nobody is there to read them.
+pub fn monitor(place: &Place, args: &Monitor, walls: impl Fn(&Asked) -> Result<Container>) -> Result<u8> {
+    let directory = place.directory()?.join("containers").join(&args.id);
+    let (line, lock) = take_line_and_lock()?;
+    // From here on the terminal of whoever started us is none of our business.
+    let _ = setsid();
+    chdir("/").context("cannot change to /")?;
+    let mut held = Held::take_over(directory, lock)?;
+    let mut line = Some(line);
+    if let Some(code) = args.ended {
+        line = None;
+        if !comes_back(place, &mut held, code, &args.client)? {
+            return finish(place, held);
+        }
+    }
+    let Err(error) =
+        begin(place, &mut held, args, line.as_ref(), &walls).map_err(|error| with_code(error, 125));
+    let code = error.downcast_ref().map_or(125, |failed: &Failed| failed.code);
+    held.record.state.end(code, &message(&error));
+    finish(place, held)?;
+    if let Some(line) = line {
+        let told = [&[code], message(&error).as_bytes()].concat();
+        let _ = std::io::Write::write_all(&mut &line, &frame(Kind::Failed, &told));
+    }
+    Ok(code)
+}
+
+/// From the recipe to the command that runs. On success this process has become the small program,
+/// and nothing returns.
+fn begin(
+    place: &Place,
+    held: &mut Held,
+    args: &Monitor,
+    line: Option<&UnixStream>,
+    walls: impl Fn(&Asked) -> Result<Container>,
+) -> Result<Infallible> {
+    let recipe = Recipe::read(&held.directory)?;
+    let run = Asking::<RunArgs>::read(&recipe.words).context("cannot understand the words of run")?;
+    let asked = Asked::new(held.record.id.clone(), held.directory.clone(), recipe.image, run)?;
+    let listener = listen(&held.directory)?;
+    let coracle = File::open("/proc/self/exe").context("cannot open this program")?;
+    let lock = held.lock()?;
+    let mut settings = Settings {
+        root: place.directory()?,
+        coracle: Some(coracle.as_raw_fd()),
+        listener: Some(listener.as_raw_fd()),
+        client: line.map(AsRawFd::as_raw_fd),
+        // As Docker: who runs it with -i and stays decides when the input ends.
+        input_once: !held.record.detached,
+        log: asked.run.life.log()?,
+        lock: Some(lock.as_raw_fd()),
+        ..Settings::of_exec(&held.record.id, 0)
+    };
+
+    let mut container = walls(&asked)?;
+    let (mut opposite, mut pipes) = (None, None);
+    if asked.run.tty {
+        let (inside, outside) = console()?;
+        container = container.with(inside);
+        opposite = Some(outside);
+    } else {
+        let (inside, outside) = streams(asked.run.interactive)?;
+        container = container.with_process(inside);
+        pipes = Some(outside);
+    }
+    let created = container.create(asked.last()?)?;
+    if args.observe {
+        tell(observe::observe(created.pid())?.to_string().trim_end());
+    }
+    let restarts = held.record.state.restarts;
+    let wait = held.record.state.wait;
+    held.record.state = State::begin(created.pid().as_raw(), asked.ports.borrow().clone());
+    (held.record.state.restarts, held.record.state.wait) = (restarts, wait);
+    held.write_state()?;
+    let terminal = opposite.map(|opposite| opposite.receive()).transpose()?;
+    if let (Some(terminal), &[a, b, c, d]) = (&terminal, &args.size[..]) {
+        let (ws_row, ws_col) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        if (ws_row, ws_col) != (0, 0) {
+            let _ = tcsetwinsize(terminal, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 });
+        }
+    }
+    let started = created.start();
+    if started.is_err() {
+        // It has not run after all.
+        held.record.state.status = Status::Created;
+    }
+    let running = started?;
+    settings.pid = running.pid().as_raw();
+    settings.terminal = terminal.as_ref().map(AsRawFd::as_raw_fd);
+    if let Some(pipes) = &pipes {
+        settings.input = pipes.input.as_ref().map(AsRawFd::as_raw_fd);
+        settings.output = Some(pipes.output.as_raw_fd());
+        settings.error = Some(pipes.error.as_raw_fd());
+    }
+    if let Some(mut line) = line {
+        let _ = std::io::Write::write_all(&mut line, &frame(Kind::Started, b""));
+    }
+    let mut small = program();
+    small.args(settings.words());
+    small.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Err(running.hand_over(&mut small))
+}
+// ANCHOR_END: monitor
+
+/// The standard input is the line to whoever waits, the standard output is the lock: so both get
+/// here without a number being passed.
+fn take_line_and_lock() -> Result<(UnixStream, OwnedFd)> {
+    let copy =
+        |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned().context("cannot duplicate a descriptor");
+    let line = copy(std::io::stdin().as_fd())?;
+    let lock = copy(std::io::stdout().as_fd())?;
+    let null = File::options().read(true).write(true).open("/dev/null").context("cannot open /dev/null")?;
+    dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).context("cannot replace the standard input")?;
+    Ok((line.into(), lock))
+}
+
+fn listen(directory: &Path) -> Result<UnixListener> {
+    let _ = fs::remove_file(directory.join(SOCKET));
+    bind(directory).context("cannot make the socket for those who attach")
+}
+
+// ANCHOR: comes_back
+/// Writes the end down, and waits until it is time for the next start. False: it stays down.
+fn comes_back(place: &Place, held: &mut Held, code: u8, clients: &[RawFd]) -> Result<bool> {
+    let clients: Vec<OwnedFd> = clients.iter().filter_map(|number| inherited(*number).ok()).collect();
+    wait_for_helpers();
+    let _ = fs::remove_file(held.directory.join(SOCKET));
+    let state = &mut held.record.state;
+    let ran = Duration::try_from_secs_f64(now() - state.started.unwrap_or_default()).unwrap_or_default();
+    state.end(code, "");
+    let run = Recipe::read(&held.directory).and_then(|recipe| Ok(Asking::<RunArgs>::read(&recipe.words)?));
+    let policy = run.map(|run| run.life.restart).unwrap_or_default();
+    let last = Duration::try_from_secs_f64(held.record.state.wait).unwrap_or_default();
+    let wait = policy.after(code, held.record.state.restarts, last, ran).filter(|_| !held.is_stopped());
+    let Some(wait) = wait else {
+        // Whoever waits hears of it when all is done, by the end of this process.
+        std::mem::forget(clients);
+        return Ok(false);
+    };
+    held.record.state.status = Status::Restarting;
+    held.record.state.wait = wait.as_secs_f64();
+    held.write_state()?;
+    drop(clients);
+    let _ = place.containers();
+    let start = Instant::now();
+    while start.elapsed() < wait {
+        if held.is_stopped() {
+            held.record.state.status = Status::Exited;
+            held.write_state()?;
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(20).min(wait));
+    }
+    held.record.state.restarts += 1;
+    Ok(true)
+}
+// ANCHOR_END: comes_back
+
+/// The last act: what was asked for with `--rm`, and what the walls' helpers have left.
+fn finish(place: &Place, held: Held) -> Result<u8> {
+    let code = held.record.state.exit_code.unwrap_or(125);
+    if held.record.remove {
+        let image = held.record.image_id;
+        held.remove()?;
+        tidy(place, &image)?;
+    } else {
+        held.write_state()?;
+    }
+    let _ = step06_net::sweep();
+    Ok(code)
+}
+
+/// Until the helpers of the walls have gone, or for a second: what they leave is swept by name.
+fn wait_for_helpers() {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(1) {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_millis(1)),
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}

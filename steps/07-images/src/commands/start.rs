@@ -1,0 +1,101 @@
+//! `start`: a container that was made, or that has ended.
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use step03_pid::Failed;
+
+use super::monitor::start_monitor;
+use super::{Asking, Place, RunArgs, with_code};
+use crate::monitor::client::{Attached, Outcome};
+use crate::monitor::detach::DetachKeys;
+use crate::records::{Containers, Held, Recipe, Record};
+use crate::text::{answer, tell};
+
+/// Start containers.
+#[derive(Debug, Args)]
+pub struct Start {
+    /// Show what it prints, and wait for its end
+    #[arg(short, long)]
+    attach: bool,
+    /// Pass the standard input in
+    #[arg(short, long)]
+    interactive: bool,
+    /// The keys that leave it running: `ctrl-p,ctrl-q`
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
+    /// Names or ids
+    #[arg(required = true)]
+    containers: Vec<String>,
+}
+
+impl Start {
+    pub(super) fn execute(&self, place: &Place) -> Result<u8> {
+        let containers = place.containers()?;
+        if self.attach || self.interactive {
+            let [container] = &self.containers[..] else {
+                bail!("you cannot start and attach multiple containers at once");
+            };
+            return self.start_and_attach(place, &containers, container);
+        }
+        let mut failed = Vec::new();
+        for text in &self.containers {
+            match containers.find(text).and_then(|record| start(place, &containers, record)) {
+                Ok(()) => answer(format_args!("{text}\n"))?,
+                Err(error) => {
+                    tell(format_args!("coracle: {}", step01_unshare::message(&error)));
+                    failed.push(text.as_str());
+                }
+            }
+        }
+        match failed.is_empty() {
+            true => Ok(0),
+            false => bail!("failed to start containers: {}", failed.join(", ")),
+        }
+    }
+
+    fn start_and_attach(&self, place: &Place, containers: &Containers, text: &str) -> Result<u8> {
+        let record = containers.find(text)?;
+        let run = read_again(containers, &record)?;
+        let held = hold(containers, &record)?;
+        let Some(held) = held else { bail!("You cannot attach to a running container: use attach") };
+        let mut client = start_monitor(place, held, false)?;
+        client.hear_started().map_err(|error| with_code(error, 125))?;
+        let attached = Attached {
+            input: self.interactive && run.interactive,
+            output: true,
+            error: true,
+            tty: run.tty,
+            detach_keys: self.detach_keys.clone().unwrap_or_default(),
+            signals: true,
+        };
+        client.attach(&attached).map(Outcome::code)
+    }
+}
+
+// ANCHOR: start
+/// Starts a container. One that is up already is no error.
+///
+/// # Errors
+/// Its command cannot be run, or something that it needs has gone.
+pub(super) fn start(place: &Place, containers: &Containers, record: Record) -> Result<()> {
+    let Some(held) = hold(containers, &record)? else { return Ok(()) };
+    let started = start_monitor(place, held, false)?.hear_started();
+    // The exit code of the command is not that of `start`.
+    started.map_err(|error| Failed { code: 1, text: step01_unshare::message(&error) }.into())
+}
+
+fn hold(containers: &Containers, record: &Record) -> Result<Option<Held>> {
+    let Some(mut held) = containers.hold(record.clone())? else { return Ok(None) };
+    held.forget_stop();
+    held.record.state.restarts = 0;
+    held.record.state.wait = 0.0;
+    held.write_state()?;
+    Ok(Some(held))
+}
+// ANCHOR_END: start
+
+/// The options that a container was made with.
+pub(super) fn read_again(containers: &Containers, record: &Record) -> Result<RunArgs> {
+    let recipe = Recipe::read(&containers.directory_of(record))?;
+    Asking::<RunArgs>::read(&recipe.words).context("cannot understand the words of run")
+}

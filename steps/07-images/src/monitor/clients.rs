@@ -1,0 +1,131 @@
+//! Those who are attached to a container.
+
+use std::io::{ErrorKind, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use nix::poll::PollFlags;
+
+use super::frames::{Frames, Kind, frame};
+
+/// As much may wait for one who does not read, in bytes. Then the container has to wait too.
+const PATIENCE: usize = 64 * 1024;
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Clients(Vec<Client>);
+
+#[derive(Debug)]
+struct Client {
+    stream: UnixStream,
+    heard: Frames,
+    to_say: Vec<u8>,
+    hushed: bool,
+    gone: bool,
+}
+
+// ANCHOR: clients
+impl Clients {
+    /// One more, who has connected or was there from the beginning.
+    pub fn add(&mut self, stream: UnixStream) {
+        if stream.set_nonblocking(true).is_ok() {
+            let heard = Frames::default();
+            self.0.push(Client { stream, heard, to_say: Vec::new(), hushed: false, gone: false });
+        }
+    }
+
+    /// Lets in whoever waits.
+    pub fn accept(&mut self, listener: &UnixListener) {
+        while let Ok((stream, _)) = listener.accept() {
+            self.add(stream);
+        }
+    }
+
+    /// Whether one of them has so much to read that the container must not print more.
+    pub fn are_full(&self) -> bool {
+        self.0.iter().any(|client| client.to_say.len() > PATIENCE)
+    }
+
+    /// Tells all of them.
+    pub fn tell(&mut self, kind: Kind, payload: &[u8]) {
+        let text = frame(kind, payload);
+        for client in &mut self.0 {
+            if !client.hushed || kind == Kind::Ended {
+                client.to_say.extend(&text);
+                client.say();
+            }
+        }
+        self.0.retain(|client| !client.gone);
+    }
+
+    /// What to wait for. With `listen`, for what they say too.
+    pub fn descriptors(&self, listen: bool) -> Vec<(BorrowedFd<'_>, PollFlags)> {
+        let flags = |client: &Client| {
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::POLLIN, listen);
+            flags.set(PollFlags::POLLOUT, !client.to_say.is_empty());
+            flags
+        };
+        self.0.iter().map(|client| (client.stream.as_fd(), flags(client))).collect()
+    }
+
+    /// Speaks and listens, as far as that is possible at once. Those who have left are forgotten.
+    pub fn serve(&mut self, listen: bool) -> Vec<(Kind, Vec<u8>)> {
+        let mut heard = Vec::new();
+        for client in &mut self.0 {
+            client.say();
+            if listen {
+                client.listen(&mut heard);
+            }
+        }
+        self.0.retain(|client| !client.gone);
+        heard
+    }
+
+    /// Whether everything that was to be said has been.
+    pub fn know_all(&self) -> bool {
+        self.0.iter().all(|client| client.to_say.is_empty())
+    }
+
+    /// Their descriptors, for whoever goes on with them.
+    pub fn into_descriptors(self) -> Vec<OwnedFd> {
+        self.0.into_iter().map(|client| client.stream.into()).collect()
+    }
+}
+
+impl Client {
+    fn say(&mut self) {
+        while !self.to_say.is_empty() {
+            match self.stream.write(&self.to_say) {
+                Ok(written) => drop(self.to_say.drain(..written)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    self.gone = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn listen(&mut self, heard: &mut Vec<(Kind, Vec<u8>)>) {
+        match self.heard.read_from(&mut self.stream) {
+            Ok(true) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
+            // What he said before he left counts.
+            Ok(false) | Err(_) => self.gone = true,
+        }
+        loop {
+            match self.heard.take() {
+                Ok(Some((Kind::Hush, _))) => self.hushed = true,
+                Ok(Some(frame)) => heard.push(frame),
+                Ok(None) => return,
+                Err(_) => {
+                    self.gone = true;
+                    return;
+                }
+            }
+        }
+    }
+}
+// ANCHOR_END: clients

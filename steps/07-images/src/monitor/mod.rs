@@ -1,0 +1,58 @@
+//! The monitor: the process that stays with a container when everybody else has left.
+//!
+//! ```text
+//!   coracle run -d                   coracle monitor ID               coracle-monitor
+//!    │  record, lock                  │                                │
+//!    ├──── spawn: lock, socket ──────>│  builds the walls, clones      │
+//!    │                                │  the container, starts it      │
+//!    │<──────── started ──────────────┤                                │
+//!    prints the id                    ├──────────── exec ─────────────>│  log, terminal, attach
+//!                                     │                                │  … for days …
+//!                                     │<─── exec, with the exit code ──┤  the container has ended
+//!                                     │  record, sweep; again, if the policy says so
+//! ```
+//! It is one process all the time. Exec changes neither its id nor its children nor what it has
+//! open, so the container keeps its parent, the lock stays held, and the pipes that keep the
+//! helpers of the network alive stay open. While nothing happens, a program is in memory that
+//! knows nothing of images, JSON and command lines, and so is small.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+pub mod client;
+mod clients;
+pub mod detach;
+pub mod frames;
+mod keep;
+pub mod log;
+pub mod restart;
+mod served;
+mod settings;
+
+pub use keep::main;
+pub(crate) use settings::Settings;
+
+/// The small program: beside this one, and called like it with `-monitor` behind; or else this
+/// one, which then does the same and needs more memory.
+pub(crate) fn program() -> Command {
+    let beside = std::env::current_exe().ok().and_then(|path| {
+        let name = format!("{}{NAME}", path.file_name()?.to_str()?);
+        Some(path.with_file_name(name)).filter(|path| path.exists())
+    });
+    let mut command = Command::new(beside.unwrap_or_else(|| "/proc/self/exe".into()));
+    command.arg0(format!("coracle{NAME}"));
+    command
+}
+
+/// Whether this process was started as the small program.
+pub(crate) fn is_asked_for() -> bool {
+    std::env::args_os().next().is_some_and(|name| name.as_encoded_bytes().ends_with(NAME.as_bytes()))
+}
+
+const NAME: &str = "-monitor";
+
+/// The socket for those who attach, in the container's directory.
+pub(crate) const SOCKET: &str = "attach";
+
+/// Says that somebody wants the container to stay down, in the container's directory.
+pub(crate) const STOPPED: &str = "stopped";
