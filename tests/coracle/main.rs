@@ -18,6 +18,7 @@ mod names;
 mod options;
 mod oracle;
 mod prune;
+mod ps;
 mod pull;
 mod references;
 mod rename;

@@ -20,6 +20,7 @@ mod network_options;
 mod options;
 mod port;
 mod ps;
+mod ps_filters;
 mod pull;
 mod rename;
 mod rm;

@@ -1,12 +1,16 @@
 //! `ps`: containers and how far they have come.
 
-use anyhow::Result;
+use std::io::Write;
+
+use anyhow::{Context, Result};
 use clap::Args;
 
-use super::Place;
-use crate::human::{duration, table};
-use crate::records::{Record, Status, now};
-use crate::text::{answer, printable};
+use super::listing::{Filter, Filters, Format, List, Row};
+use super::{Place, ps_filters};
+use crate::human::{ago, duration, size, time};
+use crate::records::{Containers, Record, Status, now};
+use crate::sizes;
+use crate::store::Store;
 
 /// List containers.
 #[derive(Debug, Args)]
@@ -14,48 +18,151 @@ pub struct Ps {
     /// Also those that do not run
     #[arg(short, long)]
     all: bool,
-    /// Print only the ids
+    /// Only some: name=, id=, label=, status=, exited=, ancestor=, before=, since=, volume=, network=, publish=
+    #[arg(short, long = "filter", value_name = "NAME=VALUE")]
+    filters: Vec<Filter>,
+    #[command(flatten)]
+    format: Format,
+    /// The last ones that were made, whatever they do
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = -1)]
+    last: i64,
+    /// The last one that was made, whatever it does
     #[arg(short, long)]
-    quiet: bool,
+    latest: bool,
     /// Print whole ids and commands
     #[arg(long)]
     no_trunc: bool,
+    /// Print only the ids
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print how much room they take, too
+    #[arg(short, long)]
+    size: bool,
 }
 
 impl Ps {
+    // ANCHOR: ps
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
-        let mut records = place.containers()?.all()?;
-        records.retain(|record| self.all || record.state.status == Status::Running);
-        if self.quiet {
-            answer(records.iter().map(|record| self.id(record) + "\n").collect::<String>())?;
-            return Ok(0);
+        let (store, containers) = (place.store()?, place.containers()?);
+        let mut records = containers.all()?;
+        let filters = Filters(&self.filters);
+        let newest = if self.latest { 1 } else { self.last };
+        // Whoever names a state, or a number, means all containers.
+        let all = self.all || newest > 0 || filters.values("status").next().is_some();
+        ps_filters::apply(&filters, &store, &containers, &mut records)?;
+        records.retain(|record| all || record.state.status == Status::Running);
+        if newest > 0 {
+            records.truncate(usize::try_from(newest).unwrap_or(usize::MAX));
         }
-        let header = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
-        let rows = records.iter().map(|record| self.row(record));
-        answer(table(&std::iter::once(header.map(str::to_owned).to_vec()).chain(rows).collect::<Vec<_>>()))?;
-        Ok(0)
+        self.list(&store, &containers, &records)?.print(&self.format()?)
+    }
+    // ANCHOR_END: ps
+
+    /// As Docker: the ids win over a template.
+    fn format(&self) -> Result<Format> {
+        let format = self.format.clone();
+        if self.quiet && format.format.as_deref().is_some_and(|format| !matches!(format, "" | "table")) {
+            let warning = "WARNING: Ignoring custom format, because both --format and --quiet are set.";
+            // That nobody reads it is no error.
+            let _ = writeln!(std::io::stderr().lock(), "{warning}");
+            return Ok(Format::default());
+        }
+        Ok(format)
     }
 
-    fn row(&self, record: &Record) -> Vec<String> {
+    fn list(&self, store: &Store, containers: &Containers, records: &[Record]) -> Result<List> {
+        let mut columns = vec!["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
+        let asked = self.format.format.as_deref().unwrap_or_default();
+        let with_size = self.size || asked.contains("Size") || asked.contains("json");
+        if self.size {
+            columns.push("Size");
+        }
+        let sizes = if with_size { sizes_of(store, containers, records)? } else { Vec::new() };
+        let rows = records.iter().enumerate().map(|(number, record)| {
+            let mut row = self.row(record);
+            row.fields.insert("Size", sizes.get(number).cloned().unwrap_or_default());
+            row
+        });
+        let only = self.quiet.then_some("ID");
+        Ok(List { headers: HEADERS.to_vec(), columns, only, rows: rows.collect() })
+    }
+
+    fn row(&self, record: &Record) -> Row {
         let quoted = |word: &String| if word.contains(' ') { format!("'{word}'") } else { word.clone() };
-        let mut command = record.command.iter().map(quoted).collect::<Vec<_>>().join(" ");
-        if !self.no_trunc && command.chars().count() > 20 {
-            command = command.chars().take(19).chain(['…']).collect();
-        }
-        vec![
-            self.id(record),
-            printable(&record.image),
-            format!("\"{}\"", printable(&command)),
-            duration(now() - record.created) + " ago",
-            status(record),
-            record.state.ports.join(", "),
-            record.name.clone(),
-        ]
+        let command = record.command.iter().map(quoted).collect::<Vec<_>>().join(" ");
+        let mounts = record.mounts.iter().filter(|mount| mount.kind != "tmpfs").map(|mount| {
+            let name =
+                if mount.name.is_empty() { mount.source.display().to_string() } else { mount.name.clone() };
+            self.cut(&name, 15)
+        });
+        let labels = record.labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let volumes = record.mounts.iter().filter(|mount| mount.kind == "volume").count();
+        let fields = [
+            ("ID", if self.no_trunc { record.id.clone() } else { record.id[..12].to_owned() }),
+            ("Image", record.image.clone()),
+            (
+                "Command",
+                format!("\"{}\"", self.cut(&command, 20).escape_debug().to_string().replace("\\'", "'")),
+            ),
+            ("CreatedAt", time(record.created)),
+            ("RunningFor", ago(now() - record.created)),
+            ("Status", status(record)),
+            ("State", state(record)),
+            ("Ports", record.state.ports.join(", ")),
+            ("Names", record.name.clone()),
+            ("Labels", labels.collect::<Vec<_>>().join(",")),
+            ("Mounts", mounts.collect::<Vec<_>>().join(",")),
+            ("LocalVolumes", volumes.to_string()),
+            ("Networks", network(record).to_owned()),
+        ];
+        Row { fields: fields.into(), labels: record.labels.clone() }
     }
 
-    fn id(&self, record: &Record) -> String {
-        if self.no_trunc { record.id.clone() } else { record.id[..12].to_owned() }
+    fn cut(&self, text: &str, width: usize) -> String {
+        match text.chars().nth(width) {
+            Some(_) if !self.no_trunc => text.chars().take(width - 1).chain(['…']).collect(),
+            _ => text.to_owned(),
+        }
     }
+}
+
+const HEADERS: [(&str, &str); 14] = [
+    ("ID", "CONTAINER ID"),
+    ("Image", "IMAGE"),
+    ("Command", "COMMAND"),
+    ("CreatedAt", "CREATED AT"),
+    ("RunningFor", "CREATED"),
+    ("Status", "STATUS"),
+    ("State", "STATE"),
+    ("Ports", "PORTS"),
+    ("Names", "NAMES"),
+    ("Labels", "LABELS"),
+    ("Mounts", "MOUNTS"),
+    ("LocalVolumes", "LOCAL VOLUMES"),
+    ("Networks", "NETWORKS"),
+    ("Size", "SIZE"),
+];
+
+/// In one word.
+pub(super) fn state(record: &Record) -> String {
+    let word = serde_json::to_value(record.state.status).unwrap_or_default();
+    word.as_str().unwrap_or_default().to_owned()
+}
+
+/// Docker's name of what is asked for if nothing is.
+pub(super) fn network(record: &Record) -> &str {
+    if matches!(&*record.network, "" | "default") { "bridge" } else { &record.network }
+}
+
+/// What it has written, and with the image's layers.
+fn sizes_of(store: &Store, containers: &Containers, records: &[Record]) -> Result<Vec<String>> {
+    let upper = |record: &Record| containers.directory().join(&record.id).join("upper");
+    let written = sizes::of(records.iter().map(upper).collect()).context("cannot measure the containers")?;
+    let sizes = records.iter().zip(written).map(|(record, written)| {
+        let image: u64 = sizes::of_layers(store, &record.layers)?.iter().sum();
+        Ok(format!("{} (virtual {})", size(written), size(image.saturating_add(written))))
+    });
+    sizes.collect()
 }
 
 fn status(record: &Record) -> String {

@@ -194,33 +194,40 @@ impl<'a> Execution<'a> {
     }
 
     fn term(&mut self, term: &Term, dot: &Value) -> Result<Value> {
+        let computed;
         let mut value = match &term.base {
-            Base::Dot => dot.clone(),
-            Base::Literal(value) => value.clone(),
-            Base::Group(pipeline) => self.pipeline(pipeline, dot)?,
-            Base::Function(_) => self.command(std::slice::from_ref(term), None, dot)?,
+            Base::Dot => dot,
+            Base::Literal(value) => value,
+            Base::Group(pipeline) => {
+                computed = self.pipeline(pipeline, dot)?;
+                &computed
+            }
+            Base::Function(_) => {
+                computed = self.command(std::slice::from_ref(term), None, dot)?;
+                &computed
+            }
             Base::Variable(name) => {
                 let found = self.variables.iter().rev().find(|(known, _)| known == name);
-                found.map(|(_, value)| value.clone()).unwrap_or_default()
+                found.map_or(&Value::Null, |(_, value)| value)
             }
         };
         let mut of = "";
         for name in &term.fields {
             value = match value {
-                Value::Object(mut map) => match map.remove(name) {
+                Value::Object(map) => match map.get(name) {
                     Some(value) => value,
-                    None if MAPS.contains(&of) => Value::Null,
+                    None if MAPS.contains(&of) => &Value::Null,
                     None => bail!(self.cannot(term, &format!("map has no entry for key {name:?}"))),
                 },
                 Value::Null => bail!(self.cannot(term, &format!("nil pointer evaluating .{name}"))),
                 other => {
-                    let kind = functions::kind(&other);
+                    let kind = functions::kind(other);
                     bail!(self.cannot(term, &format!("can't evaluate field {name} in type {kind}")))
                 }
             };
             of = name;
         }
-        Ok(value)
+        Ok(value.clone())
     }
 
     /// Above a column of labels stands the last part of their name.
