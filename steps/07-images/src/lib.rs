@@ -4,6 +4,7 @@
 
 pub mod commands;
 pub mod container;
+mod copy;
 pub mod credentials;
 pub mod digest;
 mod glob;

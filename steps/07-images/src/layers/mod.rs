@@ -26,6 +26,10 @@ mod walk;
 mod whiteouts;
 
 pub use changes::{Change, changes};
+pub(crate) use decompress::by_magic;
+pub(crate) use metadata::named;
+pub(crate) use stack::{beneath, list};
+pub(crate) use walk::{Entry, Kind, Walk};
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,281 @@
+//! From one open directory into another.
+//!
+//! Whoever owns either of them may change it meanwhile. So a directory is opened anew by its path below the top one, with
+//! no link allowed on the way, and what is in it is reached by its name alone.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{
+    self, AtFlags, FileType, Gid, Mode, OFlags, PROC_SUPER_MAGIC, Stat, SYSFS_MAGIC, Timespec, Timestamps, Uid,
+};
+use rustix::io::Errno;
+
+use super::target::{Source, Target};
+use super::tree::Found;
+use crate::layers::{beneath, list, named};
+
+/// Whom the copies belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// Whoever copies: they come to the host.
+    Us,
+    /// Root: they go into the container.
+    Root,
+    /// The same user and group as what is copied, by their numbers.
+    Source,
+}
+
+/// Copies, and remembers what it had to leave out.
+#[derive(Debug)]
+pub struct Copier {
+    owner: Owner,
+    /// Files with several names, as they are known so far: where the first of them is.
+    links: HashMap<(u64, u64), PathBuf>,
+    /// Directories that are filled, and get what each new entry would change last.
+    directories: Vec<(PathBuf, Stat)>,
+    left_out: Option<String>,
+    /// How much was copied.
+    pub bytes: u64,
+}
+
+impl Copier {
+    /// Nothing is copied yet.
+    pub fn new(owner: Owner) -> Self {
+        Self { owner, links: HashMap::new(), directories: Vec::new(), left_out: None, bytes: 0 }
+    }
+
+    // ANCHOR: copy
+    /// Copies the source to where it goes.
+    ///
+    /// # Errors
+    /// The one that the kernel tells, or a directory stands where a file goes, or the other way round.
+    pub fn copy(&mut self, source: &Source, target: &Target) -> Result<()> {
+        if source.found.kind() != FileType::Directory {
+            let Target::Name(parent, name) = target else { bail!("cannot copy a file as a directory") };
+            return self.put(&source.found, parent.as_fd(), name, Path::new(name));
+        }
+        let from = directory(&source.found)?;
+        match target {
+            Target::Directory(to) => self.fill(from.as_fd(), to.as_fd()),
+            Target::Name(parent, name) => {
+                let to = make_directory(parent.as_fd(), name)?;
+                self.fill(from.as_fd(), to.as_fd())?;
+                self.describe(to.as_fd(), &source.found.stat).with_context(|| cannot(Path::new(name)))
+            }
+        }
+    }
+
+    /// Copies all that is in one directory into another.
+    fn fill(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
+        let mut pending = vec![PathBuf::new()];
+        while let Some(path) = pending.pop() {
+            // What has gone meanwhile, or has become a link, is not copied.
+            let Some(source) = still(beneath(from, &path, OFlags::RDONLY | OFlags::DIRECTORY))? else { continue };
+            let target = beneath(to, &path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(named);
+            let target = target.with_context(|| cannot(&path))?;
+            for (name, _) in list(source.as_fd(), Path::new(""))? {
+                let path = path.join(&name);
+                let Some(found) = look(source.as_fd(), &name)? else { continue };
+                if found.kind() == FileType::Directory {
+                    if is_kernels(&found) {
+                        continue;
+                    }
+                    make_directory(target.as_fd(), &name)?;
+                    self.directories.push((path.clone(), found.stat));
+                    pending.push(path);
+                } else if !self.link(&found, to, target.as_fd(), &name, &path)? {
+                    self.put(&found, target.as_fd(), &name, &path)?;
+                }
+            }
+        }
+        for (path, stat) in std::mem::take(&mut self.directories).into_iter().rev() {
+            let directory = beneath(to, &path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(named);
+            directory.map_err(Into::into).and_then(|it| self.describe(it.as_fd(), &stat)).with_context(|| cannot(&path))?;
+        }
+        Ok(())
+    }
+
+    /// Copies anything but a directory. What stands there already goes first: it is neither opened nor followed.
+    fn put(&mut self, found: &Found, to: BorrowedFd<'_>, name: &OsStr, path: &Path) -> Result<()> {
+        let made = match found.kind() {
+            FileType::RegularFile => replacing(to, name, || {
+                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                fs::openat(to, name, flags, Mode::RUSR | Mode::WUSR)
+            })
+            .and_then(|file| {
+                self.bytes += copy_data(found, &file)?;
+                Ok(file)
+            }),
+            FileType::Symlink => {
+                let link = found.link()?;
+                replacing(to, name, || fs::symlinkat(&link, to, name)).and_then(|()| open_made(to, name))
+            }
+            FileType::Fifo => replacing(to, name, || fs::mknodat(to, name, FileType::Fifo, Mode::empty(), 0))
+                .and_then(|()| open_made(to, name)),
+            _ => {
+                self.left_out.get_or_insert_with(|| super::archive::shown(path));
+                return Ok(());
+            }
+        };
+        made.and_then(|made| self.describe(made.as_fd(), &found.stat)).with_context(|| cannot(path))
+    }
+    // ANCHOR_END: copy
+
+    /// A further name of a file that was copied before.
+    fn link(&mut self, found: &Found, top: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &OsStr, path: &Path) -> Result<bool> {
+        if found.kind() != FileType::RegularFile || found.stat.st_nlink < 2 {
+            return Ok(false);
+        }
+        let Some(first) = self.links.get(&(found.stat.st_dev, found.stat.st_ino)) else {
+            self.links.insert((found.stat.st_dev, found.stat.st_ino), path.to_owned());
+            return Ok(false);
+        };
+        let folder = first.parent().unwrap_or(Path::new(""));
+        let folder = beneath(top, folder, OFlags::RDONLY | OFlags::DIRECTORY).map_err(named).with_context(|| cannot(path))?;
+        let first = first.file_name().unwrap_or_default();
+        replacing(to, name, || fs::linkat(&folder, first, to, name, AtFlags::empty())).with_context(|| cannot(path))?;
+        Ok(true)
+    }
+
+    /// Owner, mode and time. The order matters: a change of the owner clears the set-user-id bits.
+    fn describe(&self, made: BorrowedFd<'_>, stat: &Stat) -> Result<()> {
+        let owner = match self.owner {
+            Owner::Us => None,
+            Owner::Root => Some((0, 0)),
+            Owner::Source => Some((stat.st_uid, stat.st_gid)),
+        };
+        if let Some((uid, gid)) = owner {
+            let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+            fs::chownat(made, "", uid, gid, AtFlags::EMPTY_PATH).map_err(named).context("cannot set its owner")?;
+        }
+        // A program of the container's would run on the host with the rights of whoever has copied it.
+        let bits = if self.owner == Owner::Us { 0o1777 } else { 0o7777 };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+            let path = format!("/proc/self/fd/{}", made.as_raw_fd());
+            fs::chmod(path, Mode::from_raw_mode(stat.st_mode & bits)).map_err(named).context("cannot set its mode")?;
+        }
+        let time = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ };
+        let times = Timestamps { last_access: time, last_modification: time };
+        fs::utimensat(made, "", &times, AtFlags::EMPTY_PATH).map_err(named).context("cannot set its time")
+    }
+
+    /// A sentence about what was left out, if something was.
+    pub fn left_out(&self) -> Option<String> {
+        let first = self.left_out.as_ref()?;
+        Some(format!("device nodes and sockets are left out (the first is {first})"))
+    }
+}
+
+/// Opens the directory that was found.
+pub fn directory(found: &Found) -> Result<OwnedFd> {
+    Ok(fs::openat(&found.inode, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(named)?)
+}
+
+/// What has a name in an open directory; the link itself where it is one. `None` if it has gone.
+pub fn look(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Found>> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Some(inode) = still(fs::openat(directory, name, flags, Mode::empty()))? else { return Ok(None) };
+    let stat = fs::fstat(&inode).map_err(named)?;
+    Ok(Some(Found { inode, stat }))
+}
+
+/// `None` for what has just gone, or become something else.
+pub fn still<T>(result: Result<T, Errno>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(error) => Err(named(error).into()),
+    }
+}
+
+/// What the kernel shows in a directory of its own is nobody's file.
+pub fn is_kernels(found: &Found) -> bool {
+    /// devpts, cgroup2, cgroup and mqueue (`man 2 statfs`).
+    const OTHERS: [i64; 4] = [0x1cd1, 0x6367_7270, 0x0027_e0eb, 0x1980_0202];
+    let kind = fs::fstatfs(&found.inode).map(|found| found.f_type as i64);
+    kind.is_ok_and(|kind| kind == PROC_SUPER_MAGIC as i64 || kind == SYSFS_MAGIC as i64 || OTHERS.contains(&kind))
+}
+
+/// Opens the very file that was found for reading, whatever has its name by now.
+pub fn read(found: &Found) -> Result<File> {
+    Ok(File::open(format!("/proc/self/fd/{}", found.inode.as_raw_fd()))?)
+}
+
+// ANCHOR: data
+/// Copies what is in a file as long as it was when we looked: it may grow for ever. Holes stay holes, or a file of a
+/// terabyte that takes no room would fill the disk.
+fn copy_data(found: &Found, to: &OwnedFd) -> Result<u64> {
+    let (mut from, mut to) = (read(found)?, File::from(to.try_clone()?));
+    let length = found.stat.st_size as u64;
+    let mut at = 0;
+    while at < length {
+        let data = match fs::seek(&from, fs::SeekFrom::Data(at)) {
+            Ok(data) => data,
+            // Nothing but a hole is left.
+            Err(Errno::NXIO) => break,
+            Err(_) => at,
+        };
+        let hole = fs::seek(&from, fs::SeekFrom::Hole(data)).unwrap_or(length).min(length);
+        if data >= hole {
+            break;
+        }
+        from.seek(SeekFrom::Start(data)).and_then(|_| to.seek(SeekFrom::Start(data)))?;
+        if io::copy(&mut (&from).take(hole - data), &mut to)? == 0 {
+            break;
+        }
+        at = hole;
+    }
+    to.set_len(length)?;
+    Ok(length)
+}
+// ANCHOR_END: data
+
+/// Makes a directory, or opens the one that is there.
+pub fn make_directory(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
+    match fs::mkdirat(parent, name, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(named(error)).with_context(|| cannot(Path::new(name))),
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match fs::openat(parent, name, flags, Mode::empty()) {
+        Err(Errno::NOTDIR | Errno::LOOP) => {
+            bail!("cannot overwrite non-directory \"{0}\" with directory \"{0}\"", super::archive::shown(Path::new(name)))
+        }
+        other => other.map_err(named).with_context(|| cannot(Path::new(name))),
+    }
+}
+
+/// Makes something that must not be there yet; what is there goes first, unless it is a directory.
+pub fn replacing<T>(parent: BorrowedFd<'_>, name: &OsStr, make: impl Fn() -> Result<T, Errno>) -> Result<T> {
+    for _ in 0..100 {
+        match make() {
+            Err(Errno::EXIST) => {}
+            other => return Ok(other.map_err(named)?),
+        }
+        match fs::unlinkat(parent, name, AtFlags::empty()) {
+            Err(Errno::ISDIR) => {
+                bail!("cannot overwrite directory \"{0}\" with non-directory \"{0}\"", super::archive::shown(Path::new(name)))
+            }
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(named(error).into()),
+        }
+    }
+    bail!("somebody makes it again and again")
+}
+
+/// Opens what was just made, the link itself where it is one.
+pub fn open_made(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(fs::openat(parent, name, flags, Mode::empty()).map_err(named)?)
+}
+
+fn cannot(path: &Path) -> String {
+    format!("cannot copy {}", super::archive::shown(path))
+}
+

@@ -1,0 +1,93 @@
+//! A side of the copy: everything below the host's root, or below a container's.
+
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{
+    FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Stat, fstat, fstatfs, open, openat2, readlinkat,
+};
+use rustix::io::Errno;
+
+use crate::layers::named;
+
+/// Files, and how far a path leads among them.
+#[derive(Debug)]
+pub struct Tree {
+    base: OwnedFd,
+    resolve: ResolveFlags,
+    /// The container's name, for messages; empty for the host.
+    pub container: String,
+}
+
+/// What stands at a path, opened with O_PATH: this very inode, whatever has its name later.
+#[derive(Debug)]
+pub struct Found {
+    pub inode: OwnedFd,
+    pub stat: Stat,
+}
+
+impl Found {
+    pub fn kind(&self) -> FileType {
+        FileType::from_raw_mode(self.stat.st_mode)
+    }
+
+    /// Where a link leads, in its own words.
+    pub fn link(&self) -> Result<PathBuf> {
+        let text = readlinkat(&self.inode, "", Vec::new()).map_err(named).context("cannot read a link")?;
+        Ok(OsStr::from_bytes(text.as_bytes()).into())
+    }
+}
+
+// ANCHOR: tree
+impl Tree {
+    /// The host's, from the current directory on: the user's own paths are trusted.
+    pub fn host() -> Result<Self> {
+        let base = open(".", DIRECTORY, Mode::empty()).map_err(named).context("cannot open the current directory")?;
+        Ok(Self { base, resolve: ResolveFlags::empty(), container: String::new() })
+    }
+
+    /// What is below this root: for the kernel no path and no link leads out of it (`man 2 openat2`).
+    pub fn below(root: OwnedFd, container: &str) -> Self {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        Self { base: root, resolve, container: container.to_owned() }
+    }
+
+    /// Opens what a path leads to.
+    pub fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let mut tries = 128;
+        loop {
+            // EAGAIN: something was renamed while the kernel looked, and it cannot be sure.
+            match openat2(&self.base, path, flags | OFlags::CLOEXEC, Mode::empty(), self.resolve) {
+                Err(Errno::AGAIN | Errno::INTR) if tries > 0 => tries -= 1,
+                other => return other,
+            }
+        }
+    }
+    // ANCHOR_END: tree
+
+    /// What stands at a path; the link itself where it is one, unless links are to be followed.
+    pub fn look(&self, path: &Path, follow: bool) -> Result<Option<Found>> {
+        let flags = if follow { OFlags::PATH } else { OFlags::PATH | OFlags::NOFOLLOW };
+        let inode = match self.open(path, flags) {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            Err(error) => bail!("cannot look at {}: {}", path.display().to_string().escape_debug(), named(error)),
+            Ok(inode) => inode,
+        };
+        // In there /proc is the kernel's, and no part of the container's files.
+        if !self.is_host() && fstatfs(&inode).is_ok_and(|found| found.f_type == PROC_SUPER_MAGIC) {
+            return Ok(None);
+        }
+        let stat = fstat(&inode).map_err(named)?;
+        Ok(Some(Found { inode, stat }))
+    }
+
+    pub fn is_host(&self) -> bool {
+        self.container.is_empty()
+    }
+}
+
+/// Only to stand on: nothing is read through it.
+pub const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
