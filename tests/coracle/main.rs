@@ -5,6 +5,7 @@ mod kit;
 
 // From an image to its end.
 mod container;
+mod cp;
 mod debian;
 mod diff;
 mod exit_codes;

@@ -107,7 +107,10 @@ pub fn standard() -> Vec<Entry> {
 
 impl Entry {
     /// Makes the mount and attaches it below `root`.
-    pub(crate) fn mount(&self, root: &Contained) -> Result<()> {
+    ///
+    /// # Errors
+    /// The kernel refuses, or the root file system has something else in its place.
+    pub fn mount(&self, root: &Contained) -> Result<()> {
         self.try_mount(root).with_context(|| format!("cannot mount {}", self.target.display()))
     }
 

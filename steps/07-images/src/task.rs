@@ -24,6 +24,14 @@ pub fn in_child(work: impl Fn() -> Result<()> + 'static) -> Result<()> {
     if !is_root() {
         container = container.with(User::new(None)?);
     }
+    inside(container, work)
+}
+
+/// The same, with more walls around the work.
+///
+/// # Errors
+/// Those of the work, as text.
+pub fn inside(container: Container, work: impl Fn() -> Result<()> + 'static) -> Result<()> {
     let container = container.with_process(Task(Box::new(work)));
     launch(container, Last::Return, |_| Ok(())).map_err(as_text)?;
     Ok(())

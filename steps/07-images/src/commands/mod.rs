@@ -4,6 +4,7 @@ mod asking;
 mod attach;
 mod container;
 mod create;
+mod cp;
 mod diff;
 mod exec;
 mod groups;
@@ -50,6 +51,7 @@ pub use asking::Asking;
 pub use attach::Attach;
 pub use container::ContainerVerb;
 pub use create::create_only;
+pub use cp::Cp;
 pub use diff::Diff;
 pub use exec::Exec;
 pub use groups::with_groups;
@@ -105,6 +107,8 @@ pub enum Common {
     Top(Top),
     /// List what a container has changed in its file system
     Diff(Diff),
+    /// Copy files between a container and this machine
+    Cp(Cp),
     /// Show everything that is known about containers and images
     Inspect(Inspect),
     /// Give an image one more name
@@ -154,6 +158,7 @@ impl Common {
             Self::Port(command) => command.execute(place),
             Self::Top(command) => command.execute(place),
             Self::Diff(command) => command.execute(place),
+            Self::Cp(command) => command.execute(place),
             Self::Inspect(command) => command.execute(place),
             Self::Tag(command) => command.execute(place),
             Self::History(command) => command.execute(place),

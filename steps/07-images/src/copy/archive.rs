@@ -34,7 +34,7 @@ pub fn pack(source: &Source, output: impl Write) -> Result<()> {
             // What has gone meanwhile, or has become a link, is not copied.
             let Some(folder) = still(folder)? else { continue };
             let mut names = list(folder.as_fd(), Path::new(""))?;
-            names.sort();
+            names.sort_by(|one, other| one.0.cmp(&other.0));
             for (child, _) in names {
                 let Some(found) = look(folder.as_fd(), &child)? else { continue };
                 if is_kernels(&found) {
@@ -119,7 +119,8 @@ pub fn unpack(input: &mut dyn Read, into: &OwnedFd) -> Result<Vec<String>> {
     let mut walk = Walk::new(&mut content);
     let mut directories = Vec::new();
     while let Some(entry) = walk.next_entry()? {
-        place(&entry, &mut walk, into, &mut left_out).with_context(|| format!("cannot place {}", shown(&entry.path)))?;
+        place(&entry, &mut walk, into, &mut left_out)
+            .with_context(|| format!("cannot place {}", shown(&entry.path)))?;
         if matches!(entry.kind, Kind::Directory) {
             directories.push(entry);
         }
@@ -154,7 +155,8 @@ fn place(entry: &Entry, content: &mut dyn Read, into: &OwnedFd, left_out: &mut L
             (open_made(to, name)?, FileType::Fifo)
         }
         Kind::HardLink(first) => {
-            let folder = contained(into, first.parent().unwrap_or(Path::new("")), OFlags::PATH | OFlags::DIRECTORY);
+            let folder =
+                contained(into, first.parent().unwrap_or(Path::new("")), OFlags::PATH | OFlags::DIRECTORY);
             let folder = folder.map_err(named).context("cannot find what it is a name of")?;
             let first = first.file_name().context("a hard link to the root")?;
             return replacing(to, name, || fs::linkat(&folder, first, to, name, AtFlags::empty()));

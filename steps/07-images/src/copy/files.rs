@@ -11,9 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{
-    self, AtFlags, FileType, Gid, Mode, OFlags, PROC_SUPER_MAGIC, Stat, SYSFS_MAGIC, Timespec, Timestamps, Uid,
-};
+use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 
 use super::target::{Source, Target};
@@ -58,7 +56,8 @@ impl Copier {
     pub fn copy(&mut self, source: &Source, target: &Target) -> Result<()> {
         if source.found.kind() != FileType::Directory {
             let Target::Name(parent, name) = target else { bail!("cannot copy a file as a directory") };
-            return self.put(&source.found, parent.as_fd(), name, Path::new(name));
+            self.put(&source.found, parent.as_fd(), name, Path::new(name))?;
+            return if self.left_out.is_none() { Ok(()) } else { bail!("cannot copy a device or a socket") };
         }
         let from = directory(&source.found)?;
         match target {
@@ -76,7 +75,8 @@ impl Copier {
         let mut pending = vec![PathBuf::new()];
         while let Some(path) = pending.pop() {
             // What has gone meanwhile, or has become a link, is not copied.
-            let Some(source) = still(beneath(from, &path, OFlags::RDONLY | OFlags::DIRECTORY))? else { continue };
+            let source = still(beneath(from, &path, OFlags::RDONLY | OFlags::DIRECTORY));
+            let Some(source) = source.with_context(|| cannot(&path))? else { continue };
             let target = beneath(to, &path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(named);
             let target = target.with_context(|| cannot(&path))?;
             for (name, _) in list(source.as_fd(), Path::new(""))? {
@@ -96,7 +96,10 @@ impl Copier {
         }
         for (path, stat) in std::mem::take(&mut self.directories).into_iter().rev() {
             let directory = beneath(to, &path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(named);
-            directory.map_err(Into::into).and_then(|it| self.describe(it.as_fd(), &stat)).with_context(|| cannot(&path))?;
+            directory
+                .map_err(Into::into)
+                .and_then(|it| self.describe(it.as_fd(), &stat))
+                .with_context(|| cannot(&path))?;
         }
         Ok(())
     }
@@ -105,7 +108,8 @@ impl Copier {
     fn put(&mut self, found: &Found, to: BorrowedFd<'_>, name: &OsStr, path: &Path) -> Result<()> {
         let made = match found.kind() {
             FileType::RegularFile => replacing(to, name, || {
-                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let flags =
+                    OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 fs::openat(to, name, flags, Mode::RUSR | Mode::WUSR)
             })
             .and_then(|file| {
@@ -128,7 +132,14 @@ impl Copier {
     // ANCHOR_END: copy
 
     /// A further name of a file that was copied before.
-    fn link(&mut self, found: &Found, top: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &OsStr, path: &Path) -> Result<bool> {
+    fn link(
+        &mut self,
+        found: &Found,
+        top: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        name: &OsStr,
+        path: &Path,
+    ) -> Result<bool> {
         if found.kind() != FileType::RegularFile || found.stat.st_nlink < 2 {
             return Ok(false);
         }
@@ -137,9 +148,12 @@ impl Copier {
             return Ok(false);
         };
         let folder = first.parent().unwrap_or(Path::new(""));
-        let folder = beneath(top, folder, OFlags::RDONLY | OFlags::DIRECTORY).map_err(named).with_context(|| cannot(path))?;
+        let folder = beneath(top, folder, OFlags::RDONLY | OFlags::DIRECTORY)
+            .map_err(named)
+            .with_context(|| cannot(path))?;
         let first = first.file_name().unwrap_or_default();
-        replacing(to, name, || fs::linkat(&folder, first, to, name, AtFlags::empty())).with_context(|| cannot(path))?;
+        replacing(to, name, || fs::linkat(&folder, first, to, name, AtFlags::empty()))
+            .with_context(|| cannot(path))?;
         Ok(true)
     }
 
@@ -152,13 +166,17 @@ impl Copier {
         };
         if let Some((uid, gid)) = owner {
             let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-            fs::chownat(made, "", uid, gid, AtFlags::EMPTY_PATH).map_err(named).context("cannot set its owner")?;
+            fs::chownat(made, "", uid, gid, AtFlags::EMPTY_PATH)
+                .map_err(named)
+                .context("cannot set its owner")?;
         }
         // A program of the container's would run on the host with the rights of whoever has copied it.
         let bits = if self.owner == Owner::Us { 0o1777 } else { 0o7777 };
         if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
             let path = format!("/proc/self/fd/{}", made.as_raw_fd());
-            fs::chmod(path, Mode::from_raw_mode(stat.st_mode & bits)).map_err(named).context("cannot set its mode")?;
+            fs::chmod(path, Mode::from_raw_mode(stat.st_mode & bits))
+                .map_err(named)
+                .context("cannot set its mode")?;
         }
         let time = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ };
         let times = Timestamps { last_access: time, last_modification: time };
@@ -174,7 +192,8 @@ impl Copier {
 
 /// Opens the directory that was found.
 pub fn directory(found: &Found) -> Result<OwnedFd> {
-    Ok(fs::openat(&found.inode, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(named)?)
+    Ok(fs::openat(&found.inode, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(named)?)
 }
 
 /// What has a name in an open directory; the link itself where it is one. `None` if it has gone.
@@ -196,10 +215,10 @@ pub fn still<T>(result: Result<T, Errno>) -> Result<Option<T>> {
 
 /// What the kernel shows in a directory of its own is nobody's file.
 pub fn is_kernels(found: &Found) -> bool {
-    /// devpts, cgroup2, cgroup and mqueue (`man 2 statfs`).
-    const OTHERS: [i64; 4] = [0x1cd1, 0x6367_7270, 0x0027_e0eb, 0x1980_0202];
-    let kind = fs::fstatfs(&found.inode).map(|found| found.f_type as i64);
-    kind.is_ok_and(|kind| kind == PROC_SUPER_MAGIC as i64 || kind == SYSFS_MAGIC as i64 || OTHERS.contains(&kind))
+    /// proc, sysfs, devpts, cgroup2, cgroup and mqueue (`man 2 statfs`).
+    const KERNELS: [i64; 6] = [0x9fa0, 0x6265_6572, 0x1cd1, 0x6367_7270, 0x0027_e0eb, 0x1980_0202];
+    let kind = fs::fstatfs(&found.inode).map(|found| found.f_type);
+    kind.is_ok_and(|kind| KERNELS.contains(&kind))
 }
 
 /// Opens the very file that was found for reading, whatever has its name by now.
@@ -245,7 +264,10 @@ pub fn make_directory(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match fs::openat(parent, name, flags, Mode::empty()) {
         Err(Errno::NOTDIR | Errno::LOOP) => {
-            bail!("cannot overwrite non-directory \"{0}\" with directory \"{0}\"", super::archive::shown(Path::new(name)))
+            bail!(
+                "cannot overwrite non-directory \"{0}\" with directory \"{0}\"",
+                super::archive::shown(Path::new(name))
+            )
         }
         other => other.map_err(named).with_context(|| cannot(Path::new(name))),
     }
@@ -260,7 +282,10 @@ pub fn replacing<T>(parent: BorrowedFd<'_>, name: &OsStr, make: impl Fn() -> Res
         }
         match fs::unlinkat(parent, name, AtFlags::empty()) {
             Err(Errno::ISDIR) => {
-                bail!("cannot overwrite directory \"{0}\" with non-directory \"{0}\"", super::archive::shown(Path::new(name)))
+                bail!(
+                    "cannot overwrite directory \"{0}\" with non-directory \"{0}\"",
+                    super::archive::shown(Path::new(name))
+                )
             }
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(named(error).into()),
@@ -278,4 +303,3 @@ pub fn open_made(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
 fn cannot(path: &Path) -> String {
     format!("cannot copy {}", super::archive::shown(path))
 }
-

@@ -1,6 +1,7 @@
 //! Copying between the host and a container, which may be a hostile one (`man 7 path_resolution`).
 //!
 //! ```text
+//!   inside     a container's root, as its processes see it
 //!   words      `C:path`, what its end says, what is missing in it
 //!   tree       a side: the host's files, or those below a container's root and nothing else
 //!   target     which place is meant: Docker's rules about directories, links and a trailing `/.`
@@ -13,12 +14,14 @@
 
 mod archive;
 mod files;
+mod inside;
 mod target;
 mod tree;
 mod words;
 
 pub use archive::{pack, unpack};
 pub use files::{Copier, Owner};
+pub use inside::with_files;
 pub use target::{Source, Target, existing_directory, source, target};
 pub use tree::Tree;
 pub use words::{End, Words};

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{FileType, OFlags};
 
 use super::tree::{DIRECTORY, Found, Tree};
-use super::words::Words;
+use super::words::{Words, cleaned};
 
 /// What is copied.
 #[derive(Debug)]
@@ -58,7 +58,9 @@ pub fn source(tree: &Tree, words: &Words, follow: bool) -> Result<Source> {
     let name = match path.file_name() {
         Some(name) => Some(name.to_owned()),
         // `..` has a name that only the kernel knows; the root has none.
-        None if tree.is_host() => path.canonicalize().ok().and_then(|path| path.file_name().map(OsString::from)),
+        None if tree.is_host() => {
+            path.canonicalize().ok().and_then(|path| path.file_name().map(OsString::from))
+        }
         None => None,
     };
     let is_content = is_directory && (words.is_content || name.is_none());
@@ -132,7 +134,7 @@ fn parent(tree: &Tree, path: &Path) -> Result<OwnedFd> {
             "invalid output path: directory \"{}\" does not exist",
             shown(&std::path::absolute(parent)?)
         ),
-        _ => bail!("Could not find the file {} in container {}", shown(parent), tree.container),
+        _ => bail!("Could not find the file {} in container {}", shown(&cleaned(parent)), tree.container),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A side of the copy: everything below the host's root, or below a container's.
 
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,9 @@ impl Found {
 impl Tree {
     /// The host's, from the current directory on: the user's own paths are trusted.
     pub fn host() -> Result<Self> {
-        let base = open(".", DIRECTORY, Mode::empty()).map_err(named).context("cannot open the current directory")?;
+        let base = open(".", DIRECTORY, Mode::empty())
+            .map_err(named)
+            .context("cannot open the current directory")?;
         Ok(Self { base, resolve: ResolveFlags::empty(), container: String::new() })
     }
 
@@ -73,7 +75,9 @@ impl Tree {
         let flags = if follow { OFlags::PATH } else { OFlags::PATH | OFlags::NOFOLLOW };
         let inode = match self.open(path, flags) {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
-            Err(error) => bail!("cannot look at {}: {}", path.display().to_string().escape_debug(), named(error)),
+            Err(error) => {
+                bail!("cannot look at {}: {}", path.display().to_string().escape_debug(), named(error))
+            }
             Ok(inode) => inode,
         };
         // In there /proc is the kernel's, and no part of the container's files.
@@ -82,6 +86,12 @@ impl Tree {
         }
         let stat = fstat(&inode).map_err(named)?;
         Ok(Some(Found { inode, stat }))
+    }
+
+    /// Whether a directory is on the file system of the root, and not on one that is mounted below.
+    pub fn is_on_the_root(&self, directory: BorrowedFd<'_>) -> bool {
+        let device = |directory| fstat(directory).map(|found| found.st_dev).ok();
+        device(directory) == device(self.base.as_fd())
     }
 
     pub fn is_host(&self) -> bool {

@@ -1,5 +1,7 @@
 //! The two words of `cp`.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -32,39 +34,44 @@ impl End {
     ///
     /// # Errors
     /// Nothing stands behind the colon.
-    pub fn of(word: &str) -> Result<Self> {
-        match word.split_once(':') {
+    pub fn of(word: &OsStr) -> Result<Self> {
+        let bytes = word.as_bytes();
+        let colon = bytes.iter().position(|byte| *byte == b':').filter(|colon| *colon > 0);
+        match colon {
             _ if word == "-" => Ok(Self::Stream),
-            _ if word.starts_with(['.', '/']) => Ok(Self::Host(Words::of(word))),
-            Some((_, "")) => bail!("bad parameter: path cannot be empty"),
-            Some((name, path)) if !name.is_empty() => {
+            Some(colon) if !matches!(bytes[0], b'.' | b'/') => {
+                let (name, path) = (&bytes[..colon], &bytes[colon + 1..]);
+                if path.is_empty() {
+                    bail!("bad parameter: path cannot be empty");
+                }
                 let words = Words::of(path);
-                Ok(Self::Container(name.to_owned(), Words { path: cleaned(&words.path), ..words }))
+                let name = String::from_utf8_lossy(name).into_owned();
+                Ok(Self::Container(name, Words { path: cleaned(&words.path), ..words }))
             }
-            _ => Ok(Self::Host(Words::of(word))),
+            _ => Ok(Self::Host(Words::of(bytes))),
         }
     }
 }
 // ANCHOR_END: end
 
 impl Words {
-    fn of(text: &str) -> Self {
-        let is_content = text == "." || text.ends_with("/.");
-        let is_directory = is_content || text.ends_with('/');
+    fn of(text: &[u8]) -> Self {
+        let is_content = text == b"." || text.ends_with(b"/.");
+        let is_directory = is_content || text.ends_with(b"/");
         let mut path = text;
         while path.len() > 1 {
-            match path.strip_suffix("/.").or_else(|| path.strip_suffix('/')) {
-                Some("") => path = "/",
+            match path.strip_suffix(b"/.").or_else(|| path.strip_suffix(b"/")) {
+                Some(b"") => path = b"/",
                 Some(rest) => path = rest,
                 None => break,
             }
         }
-        Self { path: path.into(), is_directory, is_content }
+        Self { path: OsStr::from_bytes(path).into(), is_directory, is_content }
     }
 }
 
 /// As Docker reads a path inside: from the root, and `..` by the text alone.
-fn cleaned(path: &Path) -> PathBuf {
+pub fn cleaned(path: &Path) -> PathBuf {
     let mut cleaned = PathBuf::from("/");
     for part in path.components() {
         match part {
@@ -82,7 +89,7 @@ mod tests {
 
     #[test]
     fn words_are_read_as_docker_reads_them() {
-        let container = |text: &str| match End::of(text).unwrap() {
+        let container = |text: &str| match End::of(text.as_ref()).unwrap() {
             End::Container(name, words) => (name, words.path, words.is_directory, words.is_content),
             other => panic!("{text}: {other:?}"),
         };
@@ -93,9 +100,9 @@ mod tests {
         assert_eq!(container("c:/.//./"), ("c".into(), "/".into(), true, false));
         assert_eq!(container("c:b:/x"), ("c".into(), "/b:/x".into(), false, false));
         for host in ["./c:x", "/c:x", "x", ":/x", ""] {
-            assert!(matches!(End::of(host).unwrap(), End::Host(_)), "{host}");
+            assert!(matches!(End::of(host.as_ref()).unwrap(), End::Host(_)), "{host}");
         }
-        assert_eq!(End::of("-").unwrap(), End::Stream);
-        assert!(End::of("c:").is_err());
+        assert_eq!(End::of("-".as_ref()).unwrap(), End::Stream);
+        assert!(End::of("c:".as_ref()).is_err());
     }
 }
