@@ -16,6 +16,7 @@ use super::files::{self, is_kernels, look, make_directory, open_made, replacing,
 use super::target::Source;
 use super::tree::Found;
 use crate::layers::{Entry, Kind, LeftOut, Walk, beneath, by_magic, list, named};
+use crate::text::printable;
 
 // ANCHOR: pack
 /// Writes the source as an archive: a directory with all that is in it.
@@ -191,5 +192,6 @@ fn contained(top: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno
 
 /// A name for a message.
 pub fn shown(path: &Path) -> String {
-    crate::text::printable(&crate::text::visible(path.as_os_str().as_bytes()))
+    let bytes = path.as_os_str().as_bytes();
+    printable(&str::from_utf8(bytes).map_or_else(|_| bytes.escape_ascii().to_string(), str::to_owned))
 }
