@@ -59,7 +59,9 @@ fn container_with_rm_leaves_nothing() {
     boat.assert_no_container();
     assert_eq!(boat.run("--rm", &["sh", "-c", "exit 7"]).code, 7);
     assert_eq!(boat.run("--rm", &["not-there"]).code, 127);
-    let mut runs = boat.start("--rm", "trap 'exit 3' TERM; sleep 1000 & wait");
+    let mut runs = boat.start("--rm", "trap 'exit 3' TERM; echo ready; sleep 1000 & wait");
+    // Process 1 does not get a signal that it has no handler for yet.
+    assert_eq!(runs.line(), "ready");
     runs.signal(Signal::SIGTERM);
     assert_eq!(runs.end().code, 3);
     boat.assert_no_container();

@@ -4,6 +4,7 @@
 mod kit;
 
 // From an image to its end.
+mod archives;
 mod container;
 mod cp;
 mod debian;
@@ -35,6 +36,8 @@ mod network;
 mod port;
 mod signals;
 mod terminal;
+mod volumes;
+mod volumes_named;
 // What keeps it apart.
 mod hostile_paths;
 mod hostile_settings;

@@ -43,6 +43,11 @@ fn i6_variables_are_dockers() {
 }
 
 #[test]
+fn i9_sizes_are_dockers() {
+    compare("i09-sizes");
+}
+
+#[test]
 fn i10_settings_are_dockers() {
     compare("i10-settings");
 }

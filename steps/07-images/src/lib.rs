@@ -2,6 +2,7 @@
 //!
 //! In reading order:
 
+pub mod archive;
 pub mod commands;
 pub mod container;
 mod copy;

@@ -91,6 +91,17 @@ impl FromStr for Reference {
     }
 }
 
+/// The registry that a word of `login` means: a host, with a port perhaps, or its address.
+pub fn registry(text: &str) -> Result<String> {
+    let address = text.trim_start_matches("https://").trim_start_matches("http://");
+    let host = address.split('/').next().unwrap_or_default();
+    ensure!(is_registry(host), "invalid registry: \"{}\"", crate::text::printable(text));
+    Ok(match host {
+        "index.docker.io" | "registry-1.docker.io" => DEFAULT_REGISTRY.to_owned(),
+        host => host.to_owned(),
+    })
+}
+
 /// What stands before the first slash is a registry only if it cannot be the first part of a path: it has a dot, a
 /// port or a capital letter, or it is `localhost`.
 fn split_registry(text: &str) -> (&str, String) {
@@ -149,7 +160,7 @@ fn is_path_component(text: &str) -> bool {
             .all(|separator| matches!(separator, "." | "_" | "__") || separator.bytes().all(|b| b == b'-'))
 }
 
-fn is_tag(text: &str) -> bool {
+pub(crate) fn is_tag(text: &str) -> bool {
     let is_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     (1..=128).contains(&text.len())
         && text.bytes().next().is_some_and(is_word)

@@ -1,19 +1,20 @@
 //! Progress: what a pull says while it works, in Docker's words.
 //!
 //! A terminal gets a bar for each layer. Anything else (a file, a pipe, CI) gets a line for each change, since there
-//! nothing can be overwritten. All of it goes to stderr.
+//! nothing can be overwritten.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, stderr, stdout};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::manifest::Descriptor;
-use crate::text::tell;
+use crate::text::{answer, tell};
 
 /// Where a pull's words go.
 #[derive(Clone, Debug)]
 pub struct Progress {
     quiet: bool,
+    to_stdout: bool,
     /// No thread redraws them: a bar moves when bytes come.
     bars: Option<MultiProgress>,
 }
@@ -27,18 +28,30 @@ pub struct LayerProgress {
 }
 
 impl Progress {
-    /// `quiet`: nothing is said at all.
-    pub fn new(quiet: bool) -> Self {
-        let bars = (!quiet && stderr().is_terminal()).then(MultiProgress::new);
-        Self { quiet, bars }
+    /// `quiet`: nothing is said at all; `to_stdout`: not on stderr.
+    pub fn new(quiet: bool, to_stdout: bool) -> Self {
+        let (is_terminal, target) = match to_stdout {
+            true => (stdout().is_terminal(), ProgressDrawTarget::stdout()),
+            false => (stderr().is_terminal(), ProgressDrawTarget::stderr()),
+        };
+        let bars = (!quiet && is_terminal).then(|| MultiProgress::with_draw_target(target));
+        Self { quiet, to_stdout, bars }
     }
 
     /// Says a line that stays.
     pub fn say(&self, line: &str) {
         match &self.bars {
-            Some(bars) => bars.suspend(|| tell(line)),
+            Some(bars) => bars.suspend(|| self.write(line)),
             None if self.quiet => {}
-            None => tell(line),
+            None => self.write(line),
+        }
+    }
+
+    /// A full disk behind stdout is found out by whoever writes the last line.
+    fn write(&self, line: &str) {
+        match self.to_stdout {
+            true => drop(answer(format_args!("{line}\n"))),
+            false => tell(line),
         }
     }
 

@@ -43,6 +43,11 @@ pub fn tell(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// A question to the user, on stderr; the answer follows on the same line.
+pub fn prompt(question: &str) {
+    let _ = write!(std::io::stderr().lock(), "{question}");
+}
+
 /// What a command was asked for, on stdout. That nobody reads it to the end, as before `| head -1`, is no error.
 ///
 /// Nothing is kept in a buffer: a process that clones others would write it twice.

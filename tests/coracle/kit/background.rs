@@ -6,9 +6,9 @@ use std::process::{ChildStdout, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid};
-use support::{Background, children, is_alive, namespaces};
+use support::{Background, children, is_alive, namespaces, wait_until};
 
-use super::Ran;
+use super::{LIMIT, Ran};
 
 pub struct Started {
     /// `coracle` itself.
@@ -53,6 +53,7 @@ impl Started {
 
     /// Waits for the end of `coracle`.
     pub fn end(&mut self) -> Ran {
+        wait_until("coracle ends", 3 * LIMIT, || self.host.child().try_wait().unwrap().is_some());
         let mut ran: Ran = std::process::Output {
             status: self.host.child().wait().unwrap(),
             stdout: Vec::new(),

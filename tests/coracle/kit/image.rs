@@ -152,6 +152,16 @@ impl Layer {
         self.add(path, EntryType::Regular, 0o755, content.as_ref())
     }
 
+    /// Somebody else's file.
+    pub fn owned_file(mut self, path: &str, uid: u64, gid: u64, mode: u32, content: &str) -> Self {
+        let mut header = header(EntryType::Regular, mode);
+        header.set_uid(uid);
+        header.set_gid(gid);
+        header.set_size(content.len() as u64);
+        self.0.append_data(&mut header, path, content.as_bytes()).unwrap();
+        self
+    }
+
     pub fn folder(self, path: &str) -> Self {
         self.add(path, EntryType::Directory, 0o755, &[])
     }

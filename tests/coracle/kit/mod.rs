@@ -132,7 +132,11 @@ impl Drop for Boat {
             return;
         }
         // What belongs to other ids of a user only `coracle` can remove.
-        for (list, remove) in [("ps --all --quiet", "rm --force"), ("images --quiet", "rmi --force")] {
+        for (list, remove) in [
+            ("ps --all --quiet", "rm --force"),
+            ("images --quiet", "rmi --force"),
+            ("volume ls --quiet", "volume rm"),
+        ] {
             let ids = self.coracle(list).ok();
             // An image with two tags is listed twice.
             let ids: BTreeSet<&str> = ids.lines().collect();

@@ -15,10 +15,14 @@ mod inspect;
 mod later;
 pub mod life;
 mod listing;
+mod load;
+mod login;
+mod logout;
 mod logs;
 mod monitor;
 mod network_options;
 mod options;
+mod password;
 mod port;
 mod ps;
 mod ps_filters;
@@ -27,6 +31,7 @@ mod rename;
 mod rm;
 mod rmi;
 mod run;
+mod save;
 mod settled;
 mod sharing_options;
 pub mod signal;
@@ -36,6 +41,7 @@ mod storage_options;
 mod system;
 mod tag;
 mod top;
+mod volume;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -60,6 +66,9 @@ pub use image::ImageVerb;
 pub use images::Images;
 pub use inspect::Inspect;
 pub use listing::{Filter, Format};
+pub use load::Load;
+pub use login::LogIn;
+pub use logout::LogOut;
 pub use logs::Logs;
 pub use monitor::{Monitor, monitor};
 pub use network_options::{Connection, Expose, NetworkArgs};
@@ -71,6 +80,7 @@ pub use rename::Rename;
 pub use rm::Rm;
 pub use rmi::Rmi;
 pub use run::{Run, run};
+pub use save::Save;
 pub use sharing_options::{Sharing, SharingArgs};
 pub use start::Start;
 pub use stop::{Kill, Restart, Stop, Wait};
@@ -78,12 +88,14 @@ pub use storage_options::StorageArgs;
 pub use system::SystemVerb;
 pub use tag::Tag;
 pub use top::Top;
+pub use volume::VolumeVerb;
 
 use crate::digest::Digest;
 use crate::records::Containers;
 use crate::store::Store;
 use crate::task;
 use crate::text::answer;
+use crate::volumes::Volumes;
 
 // ANCHOR: common
 /// The commands that build no walls.
@@ -115,6 +127,14 @@ pub enum Common {
     Tag(Tag),
     /// Show how an image was made
     History(History),
+    /// Log in to a registry
+    Login(LogIn),
+    /// Log out of a registry
+    Logout(LogOut),
+    /// Write images into one archive
+    Save(Save),
+    /// Take images out of an archive
+    Load(Load),
     /// Manage containers
     #[command(subcommand)]
     Container(ContainerVerb),
@@ -140,6 +160,9 @@ pub enum Common {
     Exec(Exec),
     /// Show what a container has printed
     Logs(Logs),
+    /// Manage volumes
+    #[command(subcommand)]
+    Volume(VolumeVerb),
 }
 
 impl Common {
@@ -162,6 +185,10 @@ impl Common {
             Self::Inspect(command) => command.execute(place),
             Self::Tag(command) => command.execute(place),
             Self::History(command) => command.execute(place),
+            Self::Login(command) => command.execute(),
+            Self::Logout(command) => command.execute(),
+            Self::Save(command) => command.execute(place),
+            Self::Load(command) => command.execute(place),
             Self::Container(command) => command.execute(place),
             Self::Image(command) => command.execute(place),
             Self::System(command) => command.execute(place),
@@ -173,6 +200,7 @@ impl Common {
             Self::Attach(command) => command.execute(place),
             Self::Exec(command) => command.execute(place),
             Self::Logs(command) => command.execute(place),
+            Self::Volume(command) => command.execute(place),
         }
     }
 }
@@ -212,6 +240,14 @@ impl Place {
     /// Those of [`Store::open`].
     pub fn store(&self) -> Result<Store> {
         Store::open(&self.directory()?)
+    }
+
+    /// The volumes.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`].
+    pub fn volumes(&self) -> Result<Volumes> {
+        Ok(Volumes::of(self.store()?.root()))
     }
 
     /// The containers, after those whose monitors were killed have been cleaned up.

@@ -6,17 +6,21 @@ use clap::Args;
 use super::Place;
 use super::options::When;
 use crate::manifest::{Image, Platform};
-use crate::names::Reference;
+use crate::names::{Reference, Version};
 use crate::pull::{PullOptions, pull, unpack_image};
+use crate::registry::{self, Registry};
 use crate::store::Store;
 use crate::text::{answer, tell};
-use crate::{credentials, host_tools, registry, task};
+use crate::{host_tools, task};
 
 /// Get an image from a registry.
 #[derive(Debug, Args)]
 pub struct Pull {
     #[command(flatten)]
     registry: PullArgs,
+    /// Get all tags of the repository
+    #[arg(short, long)]
+    all_tags: bool,
     /// The image: [REGISTRY/]NAME[:TAG] or [REGISTRY/]NAME@DIGEST
     image: String,
 }
@@ -33,15 +37,55 @@ pub struct PullArgs {
     /// Whether to insist on https and on certificates that are in order
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub tls_verify: bool,
+    /// Say whom a password is sent to
+    #[arg(long)]
+    pub verbose: bool,
 }
 
 impl Pull {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         let store = place.store()?;
         let reference: Reference = self.image.parse()?;
-        fetch(&store, &reference, &self.registry)?;
+        // What stands behind the last slash may have a tag or a digest; before it, only a port.
+        let is_exact = self.image.rsplit('/').next().is_some_and(|name| name.contains([':', '@']));
+        if self.all_tags {
+            ensure!(!is_exact, "tag can't be used with --all-tags/-a");
+            self.fetch_all(store, reference.clone())?;
+            answer(format_args!("{}/{}\n", reference.registry, reference.repository))?;
+            return Ok(0);
+        }
+        if !is_exact && !self.registry.quiet {
+            answer("Using default tag: latest\n")?;
+        }
+        fetch(&store, &reference, &self.registry, true)?;
         answer(format_args!("{reference}\n"))?;
         Ok(0)
+    }
+
+    fn fetch_all(&self, store: Store, reference: Reference) -> Result<()> {
+        let options = self.registry.options(true);
+        task::in_child(move || {
+            for tag in Registry::connect(&reference, &options.registry)?.tags()? {
+                let one = Reference { version: Version::Tag(tag), ..reference.clone() };
+                pull(&store, &one, &options)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl PullArgs {
+    fn options(&self, to_stdout: bool) -> PullOptions {
+        PullOptions {
+            platform: self.platform.clone(),
+            quiet: self.quiet,
+            to_stdout,
+            registry: registry::Options {
+                tls_verify: self.tls_verify,
+                verbose: self.verbose,
+                ..registry::Options::default()
+            },
+        }
     }
 }
 
@@ -66,7 +110,7 @@ pub(super) fn get(store: &Store, name: &str, when: When, args: &PullArgs) -> Res
     if when == When::Missing && !args.quiet {
         tell(format_args!("Unable to find image '{}' locally", reference.familiar()));
     }
-    fetch(store, &reference, args)?;
+    fetch(store, &reference, args, false)?;
     find(store, name)?.with_context(|| format!("cannot find the image {name} that was just pulled"))
 }
 // ANCHOR_END: get
@@ -93,19 +137,12 @@ fn make_host_tools(store: &Store) -> Result<Image> {
     host_tools::current(store)?.context("cannot find the image host-tools that was just made")
 }
 
-fn fetch(store: &Store, reference: &Reference, args: &PullArgs) -> Result<()> {
+/// `to_stdout`: what is said is what was asked for, and not said beside it.
+fn fetch(store: &Store, reference: &Reference, args: &PullArgs, to_stdout: bool) -> Result<()> {
     if host_tools::is_it(reference) {
         return make_host_tools(store).map(drop);
     }
-    let options = PullOptions {
-        platform: args.platform.clone(),
-        quiet: args.quiet,
-        registry: registry::Options {
-            tls_verify: args.tls_verify,
-            docker_config: credentials::default_file(),
-            ..registry::Options::default()
-        },
-    };
+    let options = args.options(to_stdout);
     let (store, reference) = (store.clone(), reference.clone());
     task::in_child(move || pull(&store, &reference, &options).map(drop))
 }

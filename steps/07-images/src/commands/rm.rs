@@ -35,8 +35,10 @@ impl Rm {
             };
             let image = record.image_id;
             match containers.hold(record.clone())? {
-                Some(held) => held.remove()?,
-                None if self.force => kill_and_hold(&containers, record)?.map_or(Ok(()), Held::remove)?,
+                Some(held) => self.remove(held)?,
+                None if self.force => {
+                    kill_and_hold(&containers, record)?.map_or(Ok(()), |held| self.remove(held))?;
+                }
                 None => bail!(
                     "cannot remove container \"{}\": container is running: stop the container before removing or \
                      force remove",
@@ -46,6 +48,13 @@ impl Rm {
             tidy(place, &image)?;
             answer(format_args!("{text}\n"))
         })
+    }
+
+    fn remove(&self, held: Held) -> Result<()> {
+        if self.volumes {
+            held.remove_volumes()?;
+        }
+        held.remove()
     }
 }
 

@@ -19,7 +19,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use convert::to_oci;
-pub use document::{ACCEPTED, Descriptor, Document, Manifest, OCI_MANIFEST, PULLED, REF_NAME, choose};
+pub use document::{ACCEPTED, Descriptor, Document, Manifest, OCI_MANIFEST, PULLED, REF_NAME, choose, parse};
 pub use platform::Platform;
 
 use crate::digest::Digest;

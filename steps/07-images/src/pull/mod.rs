@@ -27,6 +27,8 @@ pub struct PullOptions {
     pub platform: Option<Platform>,
     /// Say nothing.
     pub quiet: bool,
+    /// Say it on stdout, as `docker pull` does; `docker run` leaves that to the container.
+    pub to_stdout: bool,
     /// How to ask the registry.
     pub registry: registry::Options,
 }
@@ -37,7 +39,7 @@ pub struct PullOptions {
 /// namespace that has the ids of the image's files.
 // ANCHOR: pull
 pub fn pull(store: &Store, reference: &Reference, options: &PullOptions) -> Result<Image> {
-    let progress = Progress::new(options.quiet);
+    let progress = Progress::new(options.quiet, options.to_stdout);
     let registry = Registry::connect(reference, &options.registry)?;
     progress.say(&greeting(reference));
 

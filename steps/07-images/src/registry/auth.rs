@@ -18,8 +18,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use ureq::http::HeaderMap;
 
-use super::http::{Http, Request, Trouble, origin, parse};
-use super::tries::UNAUTHORIZED;
+use super::http::{Http, Request, Response, Trouble, origin, parse};
+use super::tries::{UNAUTHORIZED, WRONG_PASSWORD};
 use super::{error, is_loopback};
 use crate::credentials::Login;
 use crate::text::{printable, tell};
@@ -27,12 +27,24 @@ use crate::text::{printable, tell};
 /// The longest answer of a token server, in bytes.
 const LONGEST: u64 = 1 << 20;
 
+/// Who we say we are to a token server.
+const CLIENT: &str = "coracle";
+
+/// The answer to a challenge.
+pub(super) struct Proof {
+    /// The value of the next request's `Authorization`.
+    pub authorization: String,
+    /// What a token server gives to those who log in, so that their password need not be kept.
+    pub identity_token: Option<String>,
+}
+
 /// Whoever asks for a token.
 pub(super) struct Asker<'a> {
     pub http: &'a Http,
     /// The registry's own address.
     pub registry: &'a str,
-    pub repository: &'a str,
+    /// `None`: to log in, and not to get anything.
+    pub repository: Option<&'a str>,
     pub login: Option<&'a Login>,
     pub insecure: bool,
     pub verbose: bool,
@@ -41,8 +53,8 @@ pub(super) struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// Answers a challenge: returns the value of the next request's `Authorization`.
-    pub fn answer(&self, headers: &HeaderMap) -> Result<String, Trouble> {
+    /// Answers a challenge.
+    pub fn answer(&self, headers: &HeaderMap) -> Result<Proof, Trouble> {
         let challenges: Vec<Challenge> = headers
             .get_all("www-authenticate")
             .iter()
@@ -50,11 +62,17 @@ impl Asker<'_> {
             .flat_map(challenges)
             .collect();
         if let Some(bearer) = challenges.iter().find(|c| c.scheme == "bearer") {
-            return Ok(format!("Bearer {}", self.token(bearer)?));
+            return self.token(bearer);
         }
         if challenges.iter().any(|c| c.scheme == "basic") {
             let login = self.login.with_context(|| format!("{UNAUTHORIZED}{}", self.way_out))?;
-            return Ok(basic(login));
+            if login.identity_token.is_some() {
+                return Err(anyhow!(
+                    "unauthorized: the registry takes no identity token, and nothing else is kept"
+                )
+                .into());
+            }
+            return Ok(Proof { authorization: basic(login), identity_token: None });
         }
         match challenges.first() {
             Some(other) => Err(anyhow!(
@@ -66,39 +84,51 @@ impl Asker<'_> {
         }
     }
 
-    fn token(&self, challenge: &Challenge) -> Result<String, Trouble> {
+    fn token(&self, challenge: &Challenge) -> Result<Proof, Trouble> {
         let realm = challenge.parameter("realm").unwrap_or_default();
         self.may_ask(realm).context("unauthorized: the registry names a token server that is not trusted")?;
-        // Never the scope that the registry asks for: it could be wider.
-        let scope = format!("repository:{}:pull", self.repository);
-        let mut query = vec![("scope", &*scope)];
-        if let Some(service) = challenge.parameter("service") {
-            query.insert(0, ("service", service));
-        }
         if let (true, Some(login)) = (self.verbose, self.login) {
             tell(format_args!("sending the login of {} to {}", printable(&login.user), printable(realm)));
         }
-        let authorization = self.login.map(basic);
-        let request = Request {
-            url: realm,
-            query: &query,
-            authorization: authorization.as_deref(),
-            ..Request::default()
-        };
-        let response = self.http.get(request)?;
+        let response = self.ask(realm, challenge.parameter("service"))?;
+        if response.status == 401 && self.repository.is_none() {
+            return Err(anyhow!(WRONG_PASSWORD).into());
+        }
         if response.status != 200 {
             let (status, text) = (response.status, error::text_of(response));
             let refused = anyhow!("cannot get a token from {}: {text}", printable(realm));
             return Err(match status {
-                500..=599 => Trouble::Passing(refused),
+                429 | 500..=599 => Trouble::Passing(refused),
                 _ => Trouble::Final(refused),
             });
         }
         let mut text = Vec::new();
         let read = response.body.take(LONGEST + 1).read_to_end(&mut text);
         read.map_err(|e| Trouble::Passing(anyhow!("cannot get a token from {}: {e}", printable(realm))))?;
-        Ok(token_in(&text)
-            .with_context(|| format!("the token server {} is not understood", printable(realm)))?)
+        let (token, identity_token) = tokens_in(&text)
+            .with_context(|| format!("the token server {} is not understood", printable(realm)))?;
+        Ok(Proof { authorization: format!("Bearer {token}"), identity_token })
+    }
+
+    /// With a password by GET; with an identity token by POST, where no log of a server writes it down
+    /// (distribution.github.io, "OAuth2 Token Authentication").
+    fn ask(&self, realm: &str, service: Option<&str>) -> Result<Response, Trouble> {
+        // Never the scope that the registry asks for: it could be wider.
+        let scope = self.repository.map(|repository| format!("repository:{repository}:pull"));
+        let mut query: Vec<(&str, &str)> = service.map(|service| ("service", service)).into_iter().collect();
+        if let Some(scope) = &scope {
+            query.push(("scope", scope));
+        }
+        if let Some(token) = self.login.and_then(|login| login.identity_token.as_deref()) {
+            query.extend([("grant_type", "refresh_token"), ("client_id", CLIENT), ("refresh_token", token)]);
+            return self.http.post(realm, &query);
+        }
+        if let (Some(login), None) = (self.login, &scope) {
+            query.extend([("account", &*login.user), ("client_id", CLIENT), ("offline_token", "true")]);
+        }
+        let authorization = self.login.map(basic);
+        let authorization = authorization.as_deref();
+        self.http.get(Request { url: realm, query: &query, authorization, ..Request::default() })
     }
 
     /// The password goes to the realm, so whoever can forge a challenge must not be able to choose any realm: it
@@ -129,18 +159,20 @@ fn basic(login: &Login) -> String {
 struct Answer {
     token: Option<String>,
     access_token: Option<String>,
+    refresh_token: Option<String>,
 }
 
-fn token_in(text: &[u8]) -> Result<String> {
+/// The token, and the identity token if there is one.
+fn tokens_in(text: &[u8]) -> Result<(String, Option<String>)> {
     ensure!(text.len() as u64 <= LONGEST, "its answer is longer than {LONGEST} bytes");
     // The answer may contain the token: it is not shown.
-    let Ok(Answer { token, access_token }) = serde_json::from_slice(text) else {
+    let Ok(Answer { token, access_token, refresh_token }) = serde_json::from_slice(text) else {
         bail!("its answer is not the JSON that is expected");
     };
     let token = token.filter(|t| !t.is_empty()).or(access_token).unwrap_or_default();
     ensure!(!token.is_empty(), "its answer has no token");
     ensure!(token.bytes().all(|b| b.is_ascii_graphic()), "its token has characters that no token has");
-    Ok(token)
+    Ok((token, refresh_token.filter(|token| !token.is_empty())))
 }
 
 /// One way to say who we are.

@@ -23,6 +23,9 @@ impl Registry {
         into: &mut Incoming,
         progress: &dyn Fn(u64) -> Result<()>,
     ) -> Result<()> {
+        if self.of_mirrors(|mirror| mirror.blob(blob, into, progress)).is_some() {
+            return Ok(());
+        }
         let mut gained = into.position();
         self.patiently(&format!("blob {}", blob.digest), |tries| {
             progress(into.position())?;

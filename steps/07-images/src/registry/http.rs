@@ -1,13 +1,14 @@
-//! HTTP: one GET at a time, and where it may lead.
+//! HTTP: one request at a time, and where it may lead.
 
 use std::io::Read;
 use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow};
-use ureq::Agent;
-use ureq::http::{HeaderMap, Uri};
+use ureq::http::{HeaderMap, Response as Answer, Uri};
 use ureq::tls::TlsConfig;
+use ureq::{Agent, Body, Proxy};
 
+use super::proxy;
 use crate::text::printable;
 
 /// The most redirects of one request.
@@ -47,27 +48,44 @@ pub(super) struct Response {
     pub same_origin: bool,
 }
 
-/// Makes requests.
+/// Makes requests: by a proxy, where the environment names one.
 #[derive(Debug)]
-pub(super) struct Http(Agent);
+pub(super) struct Http {
+    direct: Agent,
+    by_proxy: Vec<(&'static str, Agent)>,
+}
 
 impl Http {
-    /// `is_near`: the server is this machine, so that no proxy can reach it.
-    pub fn new(tls_verify: bool, is_near: bool, stall: Duration) -> Self {
-        let tls = TlsConfig::builder().disable_verification(!tls_verify).build();
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(stall))
-            .timeout_per_read(Some(stall))
-            .timeout_per_write(Some(stall))
-            .user_agent(concat!("coracle/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls);
-        if is_near {
-            config = config.proxy(None);
+    /// `tls`: whom we believe.
+    pub fn new(tls: TlsConfig, stall: Duration) -> Result<Self> {
+        let agent = |proxy: Option<Proxy>| {
+            let config = Agent::config_builder()
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                .timeout_connect(Some(stall))
+                .timeout_per_read(Some(stall))
+                .timeout_per_write(Some(stall))
+                .user_agent(concat!("coracle/", env!("CARGO_PKG_VERSION")))
+                .tls_config(tls.clone())
+                .proxy(proxy);
+            config.build().new_agent()
+        };
+        let mut by_proxy = Vec::new();
+        for scheme in ["http", "https"] {
+            if let Some(proxy) = proxy::of_scheme(scheme)? {
+                by_proxy.push((scheme, agent(Some(proxy))));
+            }
         }
-        Self(config.build().new_agent())
+        Ok(Self { direct: agent(None), by_proxy })
+    }
+
+    fn agent(&self, url: &Uri) -> &Agent {
+        let by_proxy = self.by_proxy.iter().find(|(scheme, _)| url.scheme_str() == Some(scheme));
+        match by_proxy {
+            Some((_, agent)) if !proxy::is_direct(url) => agent,
+            _ => &self.direct,
+        }
     }
 
     /// Follows redirects: at most ten, never from https to http, and with the authorization only where scheme, host
@@ -99,7 +117,7 @@ impl Http {
     // ANCHOR_END: redirects
 
     fn send(&self, url: &Uri, request: Request) -> Result<Response, Trouble> {
-        let mut builder = self.0.get(url.clone());
+        let mut builder = self.agent(url).get(url.clone());
         for (name, value) in request.query {
             builder = builder.query(name, value);
         }
@@ -112,10 +130,20 @@ impl Http {
         if request.from > 0 {
             builder = builder.header("Range", format!("bytes={}-", request.from));
         }
-        let (parts, body) = builder.call().map_err(trouble)?.into_parts();
-        let body = Box::new(body.into_reader());
-        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body, same_origin: true })
+        builder.call().map(response).map_err(trouble)
     }
+
+    /// Sends a form, which may hold secrets: it goes nowhere but where it is sent.
+    pub fn post(&self, url: &str, form: &[(&str, &str)]) -> Result<Response, Trouble> {
+        let url: Uri = parse(url)?;
+        self.agent(&url).post(url).send_form(form.iter().copied()).map(response).map_err(trouble)
+    }
+}
+
+fn response(answer: Answer<Body>) -> Response {
+    let (parts, body) = answer.into_parts();
+    let body = Box::new(body.into_reader());
+    Response { status: parts.status.as_u16(), headers: parts.headers, body, same_origin: true }
 }
 
 /// A header's value, if it is text.

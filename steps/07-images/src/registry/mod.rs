@@ -8,23 +8,30 @@ mod auth;
 mod blob;
 mod error;
 mod http;
+mod proxy;
+mod settings;
+mod tags;
 mod tries;
+mod trust;
 
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use ureq::tls::TlsConfig;
 
 use crate::credentials::{self, Login};
 use crate::digest::Digest;
 use crate::manifest::{ACCEPTED, LARGEST_DOCUMENT};
 use crate::names::{DEFAULT_REGISTRY, Reference, Version};
-use crate::text::printable;
+use crate::text::{printable, tell};
 use auth::Asker;
 use http::{Http, Request, Response, Trouble, header};
+use settings::Settings;
 use tries::Tries;
 
 /// How registries are asked.
@@ -34,8 +41,12 @@ pub struct Options {
     pub tls_verify: bool,
     /// Say whom a password is sent to.
     pub verbose: bool,
-    /// Docker's file with the logins; `None`: there are none.
-    pub docker_config: Option<PathBuf>,
+    /// The files with the logins; the first that has one counts.
+    pub logins: Vec<PathBuf>,
+    /// The folders with a folder of certificates for each registry.
+    pub certificates: Vec<PathBuf>,
+    /// The files that name mirrors and insecure registries; the first that is there counts.
+    pub settings: Vec<PathBuf>,
     /// How long a server may be silent. There is no total timeout: a large layer over a slow line takes its time.
     pub stall: Duration,
     /// The first pause before something is tried again; each further one is twice as long.
@@ -47,7 +58,9 @@ impl Default for Options {
         Self {
             tls_verify: true,
             verbose: false,
-            docker_config: credentials::default_file(),
+            logins: credentials::default_files(),
+            certificates: trust::default_folders(),
+            settings: settings::default_files(),
             stall: Duration::from_secs(30),
             pause: Duration::from_millis(200),
         }
@@ -59,16 +72,22 @@ impl Default for Options {
 pub struct Registry {
     /// As the user wrote it, for messages.
     name: String,
-    repository: String,
+    repository: Option<String>,
     /// `https://registry-1.docker.io`
     address: String,
     http: Http,
     login: Option<Login>,
     /// What to do about a 401: a line of its own, or nothing.
     way_out: String,
+    /// It may do without certificates.
+    insecure: bool,
     options: Options,
     /// What the last challenge's answer was: it serves for the next requests too.
     authorization: Mutex<Option<String>>,
+    /// Those that are asked first.
+    mirrors: Vec<Registry>,
+    /// As a mirror it was of no use.
+    given_up: AtomicBool,
 }
 
 /// A manifest or an index, with its digest.
@@ -85,38 +104,99 @@ pub struct Fetched {
 impl Registry {
     /// Finds out how to speak to the registry of `reference`, and who we are there.
     pub fn connect(reference: &Reference, options: &Options) -> Result<Self> {
-        let name = reference.registry.clone();
+        let (name, repository) = (&*reference.registry, &*reference.repository);
+        let login = credentials::find(&options.logins, name, repository)?;
+        let settings = Settings::read(&options.settings)?;
+        let mut registry = Self::at(name, Some(repository), login, &settings, options)?;
+        if name == DEFAULT_REGISTRY {
+            for address in settings.mirrors()? {
+                let host = address.split("://").last().unwrap_or_default();
+                // A password for one is nothing to the other.
+                let login = credentials::find(&options.logins, host, repository)?;
+                let mirror = Self::at(host, Some(repository), login, &settings, options)?;
+                registry.mirrors.push(Self { address: address.clone(), ..mirror });
+            }
+        }
+        Ok(registry)
+    }
+
+    fn at(
+        name: &str,
+        repository: Option<&str>,
+        login: Option<Login>,
+        settings: &Settings,
+        options: &Options,
+    ) -> Result<Self> {
         // Docker's registry is not where its name says.
-        let host = if name == DEFAULT_REGISTRY { "registry-1.docker.io" } else { &*name };
-        let is_near = is_loopback(host);
-        let http = Http::new(options.tls_verify, is_near, options.stall);
-        let scheme = match is_near || !options.tls_verify {
+        let host = if name == DEFAULT_REGISTRY { "registry-1.docker.io" } else { name };
+        let insecure = !options.tls_verify || settings.is_insecure(name);
+        let tls = match insecure {
+            true => TlsConfig::builder().disable_verification(true).build(),
+            false => trust::of(name, &options.certificates)?,
+        };
+        let http = Http::new(tls, options.stall)?;
+        let scheme = match is_loopback(host) || insecure {
             true => scheme(&http, host),
             false => "https",
         };
-        let login = match &options.docker_config {
-            Some(file) => credentials::login(file, &name)?,
-            None => None,
-        };
         let way_out = match login {
             Some(_) => String::new(),
-            None => format!("\nput a password for {name} into ~/.docker/config.json, as `docker login` does"),
+            None => format!("\nif you have an account there, log in first, by the command: login {name}"),
         };
         Ok(Self {
-            way_out,
+            name: name.to_owned(),
+            repository: repository.map(str::to_owned),
             address: format!("{scheme}://{host}"),
+            http,
             login,
-            repository: reference.repository.clone(),
+            way_out,
+            insecure,
             options: options.clone(),
             authorization: Mutex::new(None),
-            name,
-            http,
+            mirrors: Vec::new(),
+            given_up: AtomicBool::new(false),
         })
+    }
+
+    /// Asks the registry whether it takes a login. What comes back is to be kept: an identity token in place of the
+    /// password, where the registry gives one.
+    pub fn log_in(name: &str, login: Login, options: &Options) -> Result<Login> {
+        let settings = Settings::read(&options.settings)?;
+        let registry = Self::at(name, None, Some(login.clone()), &settings, options)?;
+        let mut kept = login;
+        let mut given = None;
+        registry.patiently("access", |_| {
+            let (_, identity_token) = registry.request(&format!("{}/v2/", registry.address), &["*/*"], 0)?;
+            given = identity_token;
+            Ok(())
+        })?;
+        if let Some(token) = given {
+            kept = Login { user: kept.user, password: String::new(), identity_token: Some(token) };
+        }
+        Ok(kept)
+    }
+
+    /// What the first mirror gives that has it, else what the registry itself does.
+    fn of_mirrors<T>(&self, mut ask: impl FnMut(&Registry) -> Result<T>) -> Option<T> {
+        for mirror in self.mirrors.iter().filter(|mirror| !mirror.given_up.load(Ordering::Relaxed)) {
+            match ask(mirror) {
+                Ok(answer) => return Some(answer),
+                Err(error) => {
+                    mirror.given_up.store(true, Ordering::Relaxed);
+                    let error = step01_unshare::message(&error);
+                    tell(format_args!("going on without the mirror {}: {error}", mirror.name));
+                }
+            }
+        }
+        None
     }
 
     /// Gets a manifest or an index, of at most 4 MiB, and computes its digest. Asked by digest, it must have that one;
     /// and if the registry tells a digest, that one too.
     pub fn manifest(&self, version: &Version) -> Result<Fetched> {
+        if let Some(fetched) = self.of_mirrors(|mirror| mirror.manifest(version)) {
+            return Ok(fetched);
+        }
         let wanted = match version {
             Version::Tag(tag) => tag.clone(),
             Version::Digest(digest) => digest.to_string(),
@@ -152,7 +232,11 @@ impl Registry {
     /// Asks until there is an answer, or an error that will not pass.
     fn patiently<T>(&self, what: &str, mut ask: impl FnMut(&mut Tries) -> Result<T, Trouble>) -> Result<T> {
         let mut tries = Tries::new(self.options.pause);
-        let failed = || format!("cannot get {what} of {}/{}", self.name, self.repository);
+        let place = match &self.repository {
+            Some(repository) => format!("of {}/{repository}", self.name),
+            None => format!("to {}", self.name),
+        };
+        let failed = || format!("cannot get {what} {place}");
         loop {
             match ask(&mut tries) {
                 Ok(answer) => return Ok(answer),
@@ -162,25 +246,34 @@ impl Registry {
         }
     }
 
-    /// One request: answers at most one challenge, and fails unless the status is 200 or 206, or 416 for a rest that
-    /// there is not.
-    // ANCHOR: get
     fn get(&self, path: &str, accept: &[&str], from: u64) -> Result<Response, Trouble> {
-        let url = format!("{}/v2/{}/{path}", self.address, self.repository);
+        let repository = self.repository.as_deref().unwrap_or_default();
+        let url = format!("{}/v2/{repository}/{path}", self.address);
+        self.request(&url, accept, from).map(|(response, _)| response)
+    }
+
+    /// One request: answers at most one challenge, and fails unless the status is 200 or 206, or 416 for a rest that
+    /// there is not. Returns the identity token too, if one was given.
+    // ANCHOR: get
+    fn request(&self, url: &str, accept: &[&str], from: u64) -> Result<(Response, Option<String>), Trouble> {
+        let mut identity_token = None;
         let mut is_answered = false;
         loop {
             let authorization = self.authorization();
             let authorization = authorization.as_deref();
-            let request = Request { url: &url, accept, authorization, from, ..Request::default() };
+            let request = Request { url, accept, authorization, from, ..Request::default() };
             let response = self.http.get(request)?;
             match response.status {
-                200 | 206 => return Ok(response),
-                416 if from > 0 => return Ok(response),
+                200 | 206 => return Ok((response, identity_token)),
+                416 if from > 0 => return Ok((response, identity_token)),
                 401 if response.same_origin && !is_answered => {
-                    let answer = self.asker().answer(&response.headers)?;
-                    *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+                    let proof = self.asker().answer(&response.headers)?;
+                    *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(proof.authorization);
+                    identity_token = proof.identity_token;
                     is_answered = true;
                 }
+                401 if self.repository.is_none() => return Err(anyhow!(tries::WRONG_PASSWORD).into()),
                 _ => return Err(tries::refusal(response, &self.way_out)),
             }
         }
@@ -195,9 +288,9 @@ impl Registry {
         Asker {
             http: &self.http,
             registry: &self.address,
-            repository: &self.repository,
+            repository: self.repository.as_deref(),
             login: self.login.as_ref(),
-            insecure: !self.options.tls_verify,
+            insecure: self.insecure,
             verbose: self.options.verbose,
             way_out: &self.way_out,
         }

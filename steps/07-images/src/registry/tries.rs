@@ -18,6 +18,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// What Docker says to those whom a registry does not know.
 pub(super) const UNAUTHORIZED: &str = "unauthorized: authentication required";
 
+/// What Docker says to those who log in and are not known.
+pub(super) const WRONG_PASSWORD: &str = "unauthorized: incorrect username or password";
+
 /// A 429 with a time after which to ask again: an error that the one who waits can read it from.
 #[derive(Debug)]
 struct RetryAfter {
@@ -77,11 +80,30 @@ pub(super) fn refusal(response: Response, way_out: &str) -> Trouble {
     match status {
         401 if text.contains(UNAUTHORIZED) => Trouble::Final(anyhow!("{text}{way_out}")),
         401 => Trouble::Final(anyhow!("{UNAUTHORIZED}: {text}{way_out}")),
-        429 => match wait.as_deref().unwrap_or("1").parse().map(Duration::from_secs) {
-            Ok(wait) if wait <= LONGEST_WAIT => Trouble::Passing(RetryAfter { text, wait }.into()),
-            _ => Trouble::Final(anyhow!("{text}: ask again after {}", printable(&wait.unwrap_or_default()))),
+        429 => match wait.as_deref().map(seconds_of) {
+            // It does not say when: a little later each time.
+            None => Trouble::Passing(anyhow!(text)),
+            Some(Some(wait)) if wait <= LONGEST_WAIT => Trouble::Passing(RetryAfter { text, wait }.into()),
+            _ => Trouble::Final(anyhow!("{text}: ask again after {}", when(&wait.unwrap_or_default()))),
         },
         408 | 500 | 502 | 503 | 504 => Trouble::Passing(anyhow!(text)),
         _ => Trouble::Final(anyhow!(text)),
     }
+}
+
+/// `Retry-After` is a number of seconds, or a date (RFC 9110, section 10.2.3); a date that has passed is now.
+fn seconds_of(text: &str) -> Option<Duration> {
+    match text.trim().parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text.trim()).ok()?;
+            Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+        }
+    }
+}
+
+/// A number alone says nothing to a reader.
+fn when(text: &str) -> String {
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if is_number { format!("{text} seconds") } else { printable(text) }
 }

@@ -121,6 +121,13 @@ impl Index {
         self.drop_needless()
     }
 
+    /// Adds a manifest without a name.
+    pub fn add(&mut self, descriptor: &Descriptor) -> Result<()> {
+        let new = serde_json::to_value(descriptor)?;
+        self.manifests_mut()?.push(new);
+        self.drop_needless()
+    }
+
     /// Takes the names from entries; a manifest that has no other stays, without one.
     pub fn untag(&mut self, entries: &[Entry]) -> Result<()> {
         let is_one = |old: &Value| entry(old).is_some_and(|old| entries.iter().any(|e| e.is(&old)));

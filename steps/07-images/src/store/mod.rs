@@ -202,6 +202,11 @@ impl Store {
         self.verified(&image.config_digest)
     }
 
+    /// The image's manifest, verified.
+    pub fn manifest(&self, image: &Image) -> Result<Vec<u8>> {
+        self.verified(&image.digest)
+    }
+
     /// Whether all of the image's layers are here as blobs. Sizes are compared; hashes were when they came.
     pub fn is_whole(&self, image: &Image) -> bool {
         image.layers.iter().all(|layer| self.has_blob(&layer.blob))

@@ -3,14 +3,16 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use nix::fcntl::FlockArg;
+use tempfile::NamedTempFile;
 
 use super::index::Index;
 use super::{Incoming, Lock, Store, incoming};
-use crate::digest::HashingReader;
+use crate::digest::{Digest, HashingReader};
 use crate::manifest::Descriptor;
 use crate::names::Reference;
 use crate::text::tell;
@@ -87,7 +89,7 @@ impl Writer {
     /// Adds what we made ourselves: the digest is whatever it turns out to be.
     pub fn add(&self, media_type: &str, content: &mut dyn Read) -> Result<Descriptor> {
         let cannot = "cannot write into the image store";
-        let mut file = tempfile::NamedTempFile::new_in(self.root.join("tmp")).context(cannot)?;
+        let mut file = NamedTempFile::new_in(self.root.join("tmp")).context(cannot)?;
         let mut content = HashingReader::new(content);
         std::io::copy(&mut content, &mut file).context(cannot)?;
         file.as_file().sync_all().context(cannot)?;
@@ -100,6 +102,26 @@ impl Writer {
             platform: None,
             annotations: Default::default(),
         })
+    }
+
+    /// A file in `tmp/`, which is gone when it is dropped.
+    pub fn temporary_file(&self) -> Result<NamedTempFile> {
+        NamedTempFile::new_in(self.root.join("tmp")).context("cannot write into the image store")
+    }
+
+    /// Makes a file from `tmp/`, whose content was hashed, the blob of this digest. It is on the disk after the next
+    /// [`Writer::sync`].
+    pub fn adopt(&self, file: &Path, digest: &Digest) -> Result<()> {
+        self.unsynced.store(true, Ordering::Relaxed);
+        fs::rename(file, self.blob(digest)).context("cannot write into the image store")
+    }
+
+    /// Keeps an image that has no name, unless it has one already.
+    pub fn add_nameless(&self, manifest: &Descriptor) -> Result<()> {
+        self.sync()?;
+        let mut index = Index::read(&self.root)?;
+        index.add(manifest)?;
+        index.write(&self.root)
     }
 
     /// Names an image, as the last act of whatever brought it here.

@@ -97,6 +97,11 @@ impl Volumes {
     }
     // ANCHOR_END: ensure
 
+    /// Where a volume keeps its files.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
     /// All of them, by name.
     ///
     /// # Errors

@@ -12,11 +12,11 @@ fn from(text: &str, registry: &str) -> Result<Option<Login>, String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.json");
     fs::write(&file, text).unwrap();
-    login(&file, registry).map_err(|error| format!("{error:#}"))
+    login(&file, registry, "some/box").map_err(|error| format!("{error:#}"))
 }
 
 fn ada() -> Option<Login> {
-    Some(Login { user: "ada".into(), password: "love:lace".into() })
+    Some(Login { user: "ada".into(), password: "love:lace".into(), identity_token: None })
 }
 
 const AUTH: &str = r#"{"auth": "YWRhOmxvdmU6bGFjZQ=="}"#;
@@ -44,7 +44,7 @@ fn r13_who_is_not_in_the_file_is_nobody() {
     }
     let text = format!(r#"{{"auths": {{"host:5000": {AUTH}, "evil.host": {AUTH}, "hos": {AUTH}}}}}"#);
     assert_eq!(from(&text, "host"), Ok(None));
-    assert_eq!(login(Path::new("/nowhere/config.json"), "host").unwrap(), None);
+    assert_eq!(login(Path::new("/nowhere/config.json"), "host", "").unwrap(), None);
 }
 
 #[test]
@@ -65,7 +65,6 @@ fn r13_what_is_configured_and_does_not_work_is_an_error_without_the_secret() {
         (r#"{"auths": {"host": {"auth": "s3cret!!"}}}"#, "is not the base64 of user:password"),
         (r#"{"auths": {"host": {"auth": "czNjcmV0"}}}"#, "is not the base64 of user:password"),
         (r#"{"auths": {"host": {"auth": "OnMzY3JldA=="}}}"#, "has no user"),
-        (r#"{"auths": {"host": {"identitytoken": "s3cret"}}}"#, "identity tokens are not supported"),
     ] {
         let error = from(text, "host").unwrap_err();
         assert!(error.contains(expected) && error.contains("config.json"), "{error}");
@@ -73,6 +72,33 @@ fn r13_what_is_configured_and_does_not_work_is_an_error_without_the_secret() {
     }
     // Somebody else's mistake is not ours.
     assert_eq!(from(r#"{"auths": {"other": {"auth": "!"}}}"#, "host"), Ok(None));
+}
+
+#[test]
+fn r13_an_identity_token_counts_more_than_a_password() {
+    let token = |user: &str| {
+        Ok(Some(Login { user: user.into(), identity_token: Some("t0ken".into()), ..Login::default() }))
+    };
+    assert_eq!(from(r#"{"auths": {"host": {"identitytoken": "t0ken"}}}"#, "host"), token(""));
+    assert_eq!(
+        from(r#"{"auths": {"host": {"auth": "YWRhOg==", "identitytoken": "t0ken"}}}"#, "host"),
+        token("ada")
+    );
+    assert!(!format!("{:?}", token("ada")).contains("t0ken"));
+}
+
+#[test]
+fn r13_podman_may_have_a_login_for_a_part_of_a_registry() {
+    let other = r#"{"auth": "eDp5"}"#;
+    let found = |keys: &[(&str, &str)]| {
+        let entries: Vec<_> = keys.iter().map(|(key, entry)| format!(r#""{key}": {entry}"#)).collect();
+        from(&format!(r#"{{"auths": {{{}}}}}"#, entries.join(",")), "host:5000")
+    };
+    // The longest counts; what is beside is not ours. The repository is some/box.
+    assert_eq!(found(&[("host:5000", other), ("host:5000/some", AUTH)]), Ok(ada()));
+    assert_eq!(found(&[("host:5000/some", other), ("host:5000/some/box", AUTH)]), Ok(ada()));
+    assert_eq!(found(&[("host:5000/some/bo", other), ("host:5000", AUTH)]), Ok(ada()));
+    assert_eq!(found(&[("host:5000/other", AUTH), ("host:5000/some/box/x", AUTH)]), Ok(None));
 }
 
 #[test]
@@ -85,7 +111,7 @@ fn r13_a_file_that_may_not_be_read_is_an_error() {
     let file = folder.path().join("config.json");
     fs::write(&file, "{}").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
-    let error = format!("{:#}", login(&file, "host").unwrap_err());
+    let error = format!("{:#}", login(&file, "host", "").unwrap_err());
     assert!(error.ends_with("Permission denied (os error 13)"), "{error}");
 }
 
@@ -133,6 +159,14 @@ fn r13_a_helper_knows_the_password() {
         echo '{"ServerURL":"x","Username":"ada","Secret":"love:lace"}'"#;
     if with_helper(text) {
         assert_eq!(from(HELPED, "docker.io"), Ok(ada()));
+    }
+}
+
+#[test]
+fn r13_a_helper_may_keep_an_identity_token() {
+    if with_helper(r#"echo '{"Username":"<token>","Secret":"t0ken"}'"#) {
+        let login = from(HELPED, "host").unwrap().unwrap();
+        assert_eq!((login.user.as_str(), login.identity_token.as_deref()), ("", Some("t0ken")));
     }
 }
 

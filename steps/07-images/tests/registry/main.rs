@@ -2,11 +2,13 @@
 
 mod kit;
 
+mod archives;
 mod command;
 mod documents;
 mod faults;
 mod hostile;
 mod interrupted;
+mod login;
 mod logins;
 mod names;
 mod real;

@@ -42,7 +42,7 @@ impl Inspect {
         if !["", "container", "image"].contains(&kind) {
             bail!("unknown type: \"{}\": must be one of \"container\", \"image\"", printable(kind));
         }
-        let template = self.template()?;
+        let template = template(self.format.as_deref())?;
         let (mut found, mut errors) = (Vec::new(), Vec::new());
         let (containers, store) = (place.containers()?, place.store()?);
         for name in &self.names {
@@ -51,34 +51,9 @@ impl Inspect {
                 Err(error) => errors.push(step01_unshare::message(&error)),
             }
         }
-        // What was found is shown, whatever else was not.
-        match (&template, self.format.as_deref()) {
-            (Some(template), _) => {
-                for value in &found {
-                    match template.render(value).context("template parsing error") {
-                        Ok(text) => answer(format_args!("{text}\n"))?,
-                        Err(error) => {
-                            errors.insert(0, step01_unshare::message(&error));
-                            break;
-                        }
-                    }
-                }
-            }
-            (None, Some("json")) => answer(escaped(&Value::Array(found).to_string()))?,
-            (None, _) => answer(pretty(&Value::Array(found))?)?,
-        }
-        if errors.is_empty() { Ok(0) } else { bail!(errors.join("\n")) }
+        show(found, errors, template.as_ref(), self.format.as_deref())
     }
     // ANCHOR_END: execute
-
-    /// A template that cannot be understood ends with 64, Docker's only use of that code.
-    fn template(&self) -> Result<Option<Template>> {
-        let Some(source) = self.format.as_deref().filter(|format| !["", "json"].contains(format)) else {
-            return Ok(None);
-        };
-        let wrong = |error| Failed { code: 64, text: format!("template parsing error: {error}") };
-        Ok(Some(Template::parse(source).map_err(wrong)?))
-    }
 
     /// A container before an image of the same name.
     fn find(&self, containers: &Containers, store: &Store, name: &str) -> Result<Value> {
@@ -106,6 +81,40 @@ impl Inspect {
             None => bail!("Error: No such object: {}", printable(name)),
         }
     }
+}
+
+/// A template that cannot be understood ends with 64, Docker's only use of that code.
+pub(super) fn template(format: Option<&str>) -> Result<Option<Template>> {
+    let Some(source) = format.filter(|format| !["", "json"].contains(format)) else {
+        return Ok(None);
+    };
+    let wrong = |error| Failed { code: 64, text: format!("template parsing error: {error}") };
+    Ok(Some(Template::parse(source).map_err(wrong)?))
+}
+
+/// What was found is shown, whatever else was not.
+pub(super) fn show(
+    found: Vec<Value>,
+    mut errors: Vec<String>,
+    template: Option<&Template>,
+    format: Option<&str>,
+) -> Result<u8> {
+    match (template, format) {
+        (Some(template), _) => {
+            for value in &found {
+                match template.render(value).context("template parsing error") {
+                    Ok(text) => answer(format_args!("{text}\n"))?,
+                    Err(error) => {
+                        errors.insert(0, step01_unshare::message(&error));
+                        break;
+                    }
+                }
+            }
+        }
+        (None, Some("json")) => answer(escaped(&Value::Array(found).to_string()))?,
+        (None, _) => answer(pretty(&Value::Array(found))?)?,
+    }
+    if errors.is_empty() { Ok(0) } else { bail!(errors.join("\n")) }
 }
 
 /// Four blanks for each level, as Docker indents.

@@ -65,7 +65,9 @@ impl Here {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
         let registry = registry::Options {
-            docker_config: Some(folder.path().join("config.json")),
+            logins: vec![folder.path().join("config.json")],
+            certificates: vec![folder.path().join("certs.d")],
+            settings: vec![folder.path().join("daemon.json")],
             pause: Duration::from_millis(1),
             stall: Duration::from_secs(2),
             ..registry::Options::default()

@@ -11,6 +11,9 @@ use super::image::Served;
 /// What came.
 #[derive(Clone, Debug)]
 pub struct Ask {
+    pub method: String,
+    /// What was posted.
+    pub body: String,
     pub path: String,
     pub query: String,
     headers: Vec<(String, String)>,
@@ -69,7 +72,11 @@ pub struct Server {
     /// `127.0.0.1:PORT`
     pub host: String,
     asked: Arc<Mutex<Vec<Ask>>>,
+    also: Arc<Mutex<Option<Also>>>,
 }
+
+/// A path, and what is answered there, if anything.
+type Also = (&'static str, Box<dyn Fn(&Ask) -> Option<Reply> + Send>);
 
 impl Server {
     pub fn start(answer: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Self {
@@ -78,18 +85,30 @@ impl Server {
         let asked: Arc<Mutex<Vec<Ask>>> = Arc::default();
         let log = asked.clone();
         let answer = Arc::new(answer);
+        let also: Arc<Mutex<Option<Also>>> = Arc::default();
+        let added = also.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answer, log) = (answer.clone(), log.clone());
+                let (answer, log, added) = (answer.clone(), log.clone(), added.clone());
                 thread::spawn(move || {
                     if let Some(ask) = read(&stream) {
                         log.lock().unwrap().push(ask.clone());
-                        let _ = send(stream, &answer(&ask));
+                        let other = match &*added.lock().unwrap() {
+                            Some((path, other)) if ask.path == *path => other(&ask),
+                            _ => None,
+                        };
+                        let _ = send(stream, &other.unwrap_or_else(|| answer(&ask)));
                     }
                 });
             }
         });
-        Self { host, asked }
+        Self { host, asked, also }
+    }
+
+    /// Answers at one more path, where `other` has an answer.
+    pub fn also(self, path: &'static str, other: impl Fn(&Ask) -> Option<Reply> + Send + 'static) -> Self {
+        *self.also.lock().unwrap() = Some((path, Box::new(other)));
+        self
     }
 
     /// Everything that was asked, in order.
@@ -105,16 +124,30 @@ impl Server {
 
 /// `None` if it was no HTTP, such as the first try with https.
 fn read(stream: &TcpStream) -> Option<Ask> {
-    let mut lines = BufReader::new(stream.take(64 << 10)).split(b'\n');
-    let mut next = || String::from_utf8(lines.next()?.ok()?).ok().map(|line| line.trim_end().to_owned());
+    let mut text = BufReader::new(stream.take(64 << 10));
+    let mut next = || {
+        let mut line = Vec::new();
+        text.read_until(b'\n', &mut line).ok()?;
+        String::from_utf8(line).ok().map(|line| line.trim_end().to_owned())
+    };
     let first = next()?;
-    let target = first.strip_prefix("GET ")?.split(' ').next()?;
+    let (method, rest) = first.split_once(' ')?;
+    let target = rest.split(' ').next().filter(|target| target.starts_with('/'))?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut headers = Vec::new();
     while let Some((name, value)) = next()?.split_once(':') {
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    Some(Ask { path: path.to_owned(), query: query.to_owned(), headers })
+    let mut ask = Ask {
+        method: method.to_owned(),
+        body: String::new(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers,
+    };
+    let length = ask.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    text.take(length).read_to_string(&mut ask.body).ok()?;
+    Some(ask)
 }
 
 fn send(mut stream: TcpStream, reply: &Reply) -> std::io::Result<()> {

@@ -1,0 +1,85 @@
+//! `load`: from an archive into the store.
+
+use std::io::Read;
+
+use anyhow::{Context, Result};
+
+use super::documents::{Promised, images};
+use super::members::{Content, Members};
+use crate::digest::Digest;
+use crate::manifest::{Image, OCI_MANIFEST};
+use crate::pull::unpack_image;
+use crate::store::{Store, Writer};
+use crate::text::tell;
+
+// ANCHOR: load
+/// Takes all images of an archive, unpacks them and names them. Returns what Docker says of each.
+///
+/// The process must be root, or root of a user namespace that has the ids of the images' files. Starts threads.
+///
+/// # Errors
+/// What is wrong with the archive. Nothing of it is in the store then, but images that were named before.
+pub fn load(store: &Store, source: &mut dyn Read) -> Result<Vec<String>> {
+    let writer = store.writer()?;
+    let members = Members::read(&writer, source)?;
+    let mut said = Vec::new();
+    for promised in images(&members)? {
+        let mut fresh = Vec::new();
+        match take(&writer, &promised, &mut fresh) {
+            Ok(lines) => said.extend(lines),
+            Err(error) => {
+                // Nobody has a name for these.
+                fresh.iter().for_each(|blob| drop(std::fs::remove_file(writer.blob(blob))));
+                return Err(error);
+            }
+        }
+    }
+    Ok(said)
+}
+
+/// The name is given as the last act, when the layers were unpacked, and so checked by the digests of their content.
+fn take(writer: &Writer, promised: &Promised, fresh: &mut Vec<Digest>) -> Result<Vec<String>> {
+    let Promised { manifest, config, layers, .. } = promised;
+    let text = config.text()?;
+    for content in layers.iter().chain([config]) {
+        adopt(writer, content, fresh)?;
+    }
+    let digest = Digest::of(&promised.text);
+    let image = Image::new(digest, manifest, &text)?;
+    if !writer.blob(&digest).exists() {
+        fresh.push(digest);
+    }
+    let descriptor = writer.add(OCI_MANIFEST, &mut &*promised.text)?;
+    for omission in unpack_image(writer, &image)? {
+        tell(format_args!("warning: {omission}"));
+    }
+    let mut said = Vec::new();
+    for name in &promised.names {
+        let old = writer.find_reference(name)?.filter(|old| old.config_digest != image.config_digest);
+        if let Some(old) = old {
+            let (name, id) = (name.familiar(), old.config_digest);
+            said.push(format!(
+                "The image {name} already exists, renaming the old one with ID {id} to empty string"
+            ));
+        }
+        writer.tag(name, &descriptor).context("cannot name the image")?;
+        said.push(format!("Loaded image: {}", name.familiar()));
+    }
+    if promised.names.is_empty() {
+        writer.add_nameless(&descriptor)?;
+        said.push(format!("Loaded image ID: {}", image.config_digest));
+    }
+    Ok(said)
+}
+// ANCHOR_END: load
+
+fn adopt(writer: &Writer, content: &Content, fresh: &mut Vec<Digest>) -> Result<()> {
+    // Two images of one archive may share it.
+    if fresh.contains(&content.digest) || !content.path.exists() {
+        return Ok(());
+    }
+    if !writer.blob(&content.digest).exists() {
+        fresh.push(content.digest);
+    }
+    writer.adopt(&content.path, &content.digest)
+}

@@ -1,0 +1,51 @@
+//! `load`: images out of an archive.
+
+use std::fs::File;
+use std::io::{IsTerminal, Read};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use super::Place;
+use crate::archive::load;
+use crate::task;
+use crate::text::{answer, printable};
+
+/// Take images out of an archive.
+#[derive(Debug, Clone, Args)]
+pub struct Load {
+    /// The archive, compressed or not; without it the standard input
+    #[arg(short, long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Print only which images were loaded, as it is done anyway
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl Load {
+    pub(super) fn execute(&self, place: &Place) -> Result<u8> {
+        let (input, name) = match &self.input {
+            Some(path) => {
+                let cannot = || format!("cannot read {}", path.display());
+                let file = File::open(path).with_context(cannot)?;
+                if file.metadata().with_context(cannot)?.is_dir() {
+                    bail!("cannot read {}: it is a folder, not an archive", path.display());
+                }
+                (file, path.display().to_string())
+            }
+            None if std::io::stdin().is_terminal() => bail!("requested load from stdin, but stdin is empty"),
+            None => (File::from(std::io::stdin().as_fd().try_clone_to_owned()?), "the standard input".into()),
+        };
+        let store = place.store()?;
+        // Only a user namespace may unpack for its ids, and unpacking starts threads.
+        task::in_child(move || {
+            let mut input: &File = &input;
+            let source: &mut dyn Read = &mut input;
+            let said = load(&store, source).with_context(|| format!("cannot load {}", printable(&name)))?;
+            answer(said.iter().map(|line| format!("{line}\n")).collect::<String>())
+        })?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,103 @@
+//! `save`: images, as one archive.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use tempfile::NamedTempFile;
+
+use super::Place;
+use super::images::none_such;
+use crate::archive::{Wanted, save};
+use crate::names::{Reference, Version};
+use crate::store::{Named, Store};
+
+/// Write images into one archive.
+#[derive(Debug, Clone, Args)]
+pub struct Save {
+    /// The file to write; without it the standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Names or ids; a name without a tag means all of its tags
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+impl Save {
+    pub(super) fn execute(&self, place: &Place) -> Result<u8> {
+        if self.output.is_none() && std::io::stdout().is_terminal() {
+            bail!("cowardly refusing to save to a terminal. Use the -o flag or redirect");
+        }
+        let store = place.store()?;
+        // Nobody removes them meanwhile.
+        let _reading = store.reading()?;
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for text in &self.images {
+            for (named, names) in found(&store, text)? {
+                match wanted.iter_mut().find(|other| other.image.digest == named.image.digest) {
+                    Some(other) => names.into_iter().for_each(|name| {
+                        if !other.names.contains(&name) {
+                            other.names.push(name);
+                        }
+                    }),
+                    None => wanted.push(Wanted { image: named.image, names }),
+                }
+            }
+        }
+        match &self.output {
+            None => {
+                let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+                write(&store, &wanted, output)?;
+            }
+            Some(path) => write_file(&store, &wanted, path)?,
+        }
+        Ok(0)
+    }
+}
+
+/// The images that a word means, and under which names they are saved: the one that was said. An id has none.
+fn found(store: &Store, text: &str) -> Result<Vec<(Named, Vec<Reference>)>> {
+    let reference = text.parse::<Reference>().ok();
+    let tagged = |named: &Named| {
+        let name: Reference = named.name.as_deref()?.parse().ok()?;
+        matches!(name.version, Version::Tag(_)).then_some(name)
+    };
+    if let Some(said) = reference.filter(|said| !said.familiar().eq(text) && said.familiar_name() == text) {
+        let all = store.images()?.into_iter().filter_map(|named| Some((tagged(&named)?, named)));
+        let all = all.filter(|(name, _)| name.familiar_name() == said.familiar_name());
+        let all: Vec<_> = all.map(|(name, named)| (named, vec![name])).collect();
+        if !all.is_empty() {
+            return Ok(all);
+        }
+    }
+    let named = store.find_all_names(text)?.into_iter().next().with_context(|| none_such(text))?;
+    let is_said = |name: &Reference| text.parse::<Reference>().is_ok_and(|said| said == *name);
+    let names = tagged(&named).filter(is_said).into_iter().collect();
+    Ok(vec![(named, names)])
+}
+
+// ANCHOR: file
+/// A file appears whole or not at all. What is no file, such as a pipe, is written into.
+fn write_file(store: &Store, wanted: &[Wanted], path: &Path) -> Result<()> {
+    let cannot = || format!("cannot write {}", path.display());
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        let output = File::options().write(true).open(path).with_context(cannot)?;
+        return write(store, wanted, output);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::metadata(folder).with_context(cannot)?;
+    let file = NamedTempFile::new_in(folder).with_context(cannot)?;
+    write(store, wanted, file.as_file().try_clone().with_context(cannot)?).with_context(cannot)?;
+    file.persist(path).with_context(cannot)?;
+    Ok(())
+}
+// ANCHOR_END: file
+
+fn write(store: &Store, wanted: &[Wanted], output: File) -> Result<()> {
+    let mut output = BufWriter::with_capacity(128 << 10, output);
+    save(store, wanted, &mut output)?;
+    output.flush().context("cannot write the archive")
+}
