@@ -1,14 +1,15 @@
 //! HTTP: one request at a time, and where it may lead.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow};
+use rustls::ClientConfig;
 use ureq::http::{HeaderMap, Response as Answer, Uri};
-use ureq::tls::TlsConfig;
 use ureq::{Agent, Body, Proxy};
 
-use super::proxy;
+use super::{proxy, tls};
 use crate::text::printable;
 
 /// The most redirects of one request.
@@ -56,8 +57,8 @@ pub(super) struct Http {
 }
 
 impl Http {
-    /// `tls`: whom we believe.
-    pub fn new(tls: TlsConfig, stall: Duration) -> Result<Self> {
+    /// `trust`: whom we believe.
+    pub fn new(trust: &Arc<ClientConfig>, stall: Duration) -> Result<Self> {
         let agent = |proxy: Option<Proxy>| {
             let config = Agent::config_builder()
                 .http_status_as_error(false)
@@ -67,9 +68,8 @@ impl Http {
                 .timeout_per_read(Some(stall))
                 .timeout_per_write(Some(stall))
                 .user_agent(concat!("coracle/", env!("CARGO_PKG_VERSION")))
-                .tls_config(tls.clone())
                 .proxy(proxy);
-            config.build().new_agent()
+            tls::agent(config.build(), trust.clone())
         };
         let mut by_proxy = Vec::new();
         for scheme in ["http", "https"] {

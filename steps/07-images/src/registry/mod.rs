@@ -11,6 +11,7 @@ mod http;
 mod proxy;
 mod settings;
 mod tags;
+mod tls;
 mod tries;
 mod trust;
 
@@ -22,7 +23,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use ureq::tls::TlsConfig;
 
 use crate::credentials::{self, Login};
 use crate::digest::Digest;
@@ -130,11 +130,8 @@ impl Registry {
         // Docker's registry is not where its name says.
         let host = if name == DEFAULT_REGISTRY { "registry-1.docker.io" } else { name };
         let insecure = !options.tls_verify || settings.is_insecure(name);
-        let tls = match insecure {
-            true => TlsConfig::builder().disable_verification(true).build(),
-            false => trust::of(name, &options.certificates)?,
-        };
-        let http = Http::new(tls, options.stall)?;
+        let trust = trust::of(name, &options.certificates, insecure)?;
+        let http = Http::new(&trust, options.stall)?;
         let scheme = match is_loopback(host) || insecure {
             true => scheme(&http, host),
             false => "https",
@@ -303,8 +300,10 @@ fn scheme(http: &Http, host: &str) -> &'static str {
     let url = format!("https://{host}/v2/");
     match http.get(Request { url: &url, ..Request::default() }) {
         Ok(_) => "https",
-        Err(Trouble::Final(error)) if error.to_string().contains("certificate") => "https",
-        Err(_) => "http",
+        Err(Trouble::Final(error) | Trouble::Passing(error)) => {
+            let text = error.to_string().to_lowercase();
+            if text.contains("certificate") || text.contains("alert") { "https" } else { "http" }
+        }
     }
 }
 

@@ -14,11 +14,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use rustls::crypto::ring;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+type Certificate = CertificateDer<'static>;
 
 /// Where distributions keep the authorities that the machine believes: Debian, Fedora, SUSE, Alpine.
 const SYSTEM: [&str; 4] = [
@@ -37,28 +42,139 @@ pub(super) fn default_folders() -> Vec<PathBuf> {
     places.flat_map(|place| names.map(|name| place.join(name))).collect()
 }
 
-/// What is believed when `host` is spoken to, and what we show.
-pub(super) fn of(host: &str, folders: &[PathBuf]) -> Result<TlsConfig> {
-    let built_in = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-    let mut roots: Vec<Certificate> = built_in.map(|root| Certificate::from_der(root).to_owned()).collect();
-    roots.extend(system()?);
-    let mut client = None;
+/// What is believed when `host` is spoken to, and what we show. `insecure`: everybody is believed.
+pub(super) fn of(host: &str, folders: &[PathBuf], insecure: bool) -> Result<Arc<ClientConfig>> {
+    let (mut own, mut client) = (Vec::new(), None);
     for folder in folders {
-        let folder = folder.join(host);
-        for file in files(&folder)? {
+        for file in files(&folder.join(host))? {
             match file.extension().and_then(|extension| extension.to_str()) {
-                Some("crt") => roots.extend(certificates(&file)?),
+                Some("crt") => own.extend(certificates(&file)?),
                 Some("cert") if client.is_none() => client = Some(client_certificate(&file)?),
                 _ => {}
             }
         }
     }
-    Ok(TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).client_cert(client).build())
+    let provider = Arc::new(ring::default_provider());
+    let verifier: Arc<dyn ServerCertVerifier> = match insecure {
+        true => Arc::new(Everybody(provider.clone())),
+        false => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+            roots.add_parsable_certificates(system()?);
+            roots.add_parsable_certificates(own.clone());
+            let roots = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+            Arc::new(Roots { roots: roots.build().context("cannot use the certificates")?, own })
+        }
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .context("cannot prepare for https")?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let config = match client {
+        Some((chain, key)) => {
+            config.with_client_auth_cert(chain, key).context("cannot use the client's certificate")?
+        }
+        None => config.with_no_client_auth(),
+    };
+    Ok(Arc::new(config))
+}
+
+/// Authorities, and the registry's own certificate.
+#[derive(Debug)]
+struct Roots {
+    roots: Arc<WebPkiServerVerifier>,
+    /// What somebody put into `certs.d`.
+    own: Vec<Certificate>,
+}
+
+impl ServerCertVerifier for Roots {
+    /// `openssl req -x509` makes a certificate that is its own authority, and the library does not take an authority for
+    /// a server. Where exactly this one lies in `certs.d`, it is believed nevertheless; it must still be for this name.
+    fn verify_server_cert(
+        &self,
+        server: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verdict = self.roots.verify_server_cert(server, between, name, ocsp, now);
+        match &verdict {
+            // Its dates are in order, or this would be another error.
+            Err(error) if error.to_string().contains("CaUsedAsEndEntity") && self.own.contains(server) => {
+                verify_server_name(&ParsedCertificate::try_from(server)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            _ => verdict,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.roots.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.roots.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.roots.supported_verify_schemes()
+    }
+}
+
+/// For registries that were called insecure.
+#[derive(Debug)]
+struct Everybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Everybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 /// `$SSL_CERT_FILE` counts in place of the machine's, as for OpenSSL. What of it cannot be understood is left out, as
 /// there.
-fn system() -> Result<Vec<Certificate<'static>>> {
+fn system() -> Result<Vec<Certificate>> {
     if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
         return certificates(Path::new(&file)).context("SSL_CERT_FILE");
     }
@@ -79,30 +195,22 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>> {
-    let read = ders(file)?;
-    Ok(read.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
-}
-
-fn ders(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
+fn certificates(file: &Path) -> Result<Vec<Certificate>> {
     let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let read = read.ok().filter(|certificates| !certificates.is_empty());
     read.ok_or_else(|| anyhow!("{} has no certificate in PEM form", file.display()))
 }
 
-/// A pair that does not belong together is an error here: the library would take it for one of ours.
-fn client_certificate(file: &Path) -> Result<ClientCert> {
-    let chain = ders(file)?;
+/// The certificate, and the key beside it.
+fn client_certificate(file: &Path) -> Result<(Vec<Certificate>, PrivateKeyDer<'static>)> {
+    let chain = certificates(file)?;
     let key_file = file.with_extension("key");
     let cannot = || format!("cannot use {} for {}", key_file.display(), file.display());
     let text = fs::read(&key_file).with_context(cannot)?;
     // Nothing of a key is shown.
-    let unreadable = || anyhow!("it has no key in PEM form");
-    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|_| unreadable()).with_context(cannot)?;
-    CertifiedKey::from_der(chain.clone(), key, &ring::default_provider()).with_context(cannot)?;
-    let key = PrivateKey::from_pem(&text).map_err(|_| unreadable()).with_context(cannot)?;
-    let chain: Vec<_> =
-        chain.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-    Ok(ClientCert::new_with_certs(&chain, key))
+    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|_| anyhow!("it has no key in PEM form"));
+    let key = key.with_context(cannot)?;
+    CertifiedKey::from_der(chain.clone(), key.clone_key(), &ring::default_provider()).with_context(cannot)?;
+    Ok((chain, key))
 }

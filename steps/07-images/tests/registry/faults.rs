@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::kit::image::{Content, OCI_MANIFEST, noise, tar};
+use crate::kit::image::{Content, OCI_MANIFEST, noise, ranged, tar};
 use crate::kit::server::{Ask, Reply, Server};
 use crate::kit::{Here, as_root};
 
@@ -99,12 +99,63 @@ fn r5_a_registry_may_ask_for_a_short_wait_only() {
     here.pull(&format!("{}/x:1", server.host)).unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
 
-    for wait in ["1000000000", "Wed, 21 Oct 2099 07:28:00 GMT", "99999999999999999999999"] {
+    // Absent, a date that has passed, nonsense of no consequence: a little later.
+    for wait in ["absent", "Wed, 21 Oct 2015 07:28:00 GMT", "0"] {
+        let answer = move |count, _: &Ask, honest| if count == 0 { busy(wait) } else { honest };
+        let server = registry(&Content::tiny(), MANIFEST, answer);
+        Here::new().pull(&format!("{}/x:1", server.host)).unwrap();
+        assert_eq!(server.count(MANIFEST), 2, "{wait}");
+    }
+    for wait in ["1000000000", "Wed, 21 Oct 2099 07:28:00 GMT", "99999999999999999999999", "soon"] {
         let server = registry(&Content::tiny(), MANIFEST, move |_, _, _| busy(wait));
         let error = Here::new().refused(&format!("{}/x:1", server.host));
         assert!(error.contains("toomanyrequests: slow down") && error.contains(wait), "{error}");
         assert_eq!(server.count(MANIFEST), 1);
     }
+}
+
+#[test]
+fn r5_a_registry_may_tell_when_as_a_date() {
+    if !as_root() {
+        return;
+    }
+    let soon = std::time::SystemTime::now() + Duration::from_secs(2);
+    let soon = httpdate::fmt_http_date(soon);
+    let server = registry(&Content::tiny(), MANIFEST, move |count, _, honest| match count {
+        0 => Reply::error(429, "TOOMANYREQUESTS", "slow down").with("Retry-After", &soon),
+        _ => honest,
+    });
+    let start = Instant::now();
+    Here::new().pull(&format!("{}/x:1", server.host)).unwrap();
+    // Dates have whole seconds.
+    assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+}
+
+#[test]
+fn r5_pauses_grow_and_no_two_are_alike() {
+    if !as_root() {
+        return;
+    }
+    let mut here = Here::new();
+    here.options.registry.pause = Duration::from_millis(40);
+    let mut all = Vec::new();
+    for _ in 0..2 {
+        let times = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = times.clone();
+        let server = registry(&Content::tiny(), MANIFEST, move |_, _, _| {
+            log.lock().unwrap().push(Instant::now());
+            Reply::status(503)
+        });
+        here.refused(&format!("{}/x:1", server.host));
+        let times = times.lock().unwrap();
+        let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        // At least twice as long each time, and up to a half longer by chance.
+        for (number, pause) in pauses.iter().enumerate() {
+            assert!(*pause >= Duration::from_millis(40 << number), "{pauses:?}");
+        }
+        all.push(pauses);
+    }
+    assert_ne!(all[0], all[1]);
 }
 
 #[test]
@@ -184,6 +235,39 @@ fn r7_silence_is_not_waited_for() {
 }
 
 #[test]
+fn r7_silence_in_a_blob_is_not_waited_for_and_the_rest_is_fetched() {
+    if !as_root() {
+        return;
+    }
+    let (mut here, content) = (Here::new(), large());
+    here.options.registry.stall = Duration::from_millis(200);
+    let path = content.layer_path(0);
+    let server = registry(&content, &path, |count, ask, honest| match count {
+        0 => honest.cut_at(100_000).then_silence(),
+        1 => honest.cut_at(0).then_silence(),
+        _ => ranged(ask, honest),
+    });
+    let start = Instant::now();
+    here.pull(&format!("{}/x:1", server.host)).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let asked = server.asked();
+    assert_eq!(asked.last().unwrap().header("range"), None);
+}
+
+#[test]
+fn r7_who_is_slow_but_not_silent_is_waited_for() {
+    if !as_root() {
+        return;
+    }
+    let (mut here, content) = (Here::new(), Content::tiny());
+    here.options.registry.stall = Duration::from_millis(400);
+    let server = registry(&content, MANIFEST, |_, _, honest| honest.dripping(Duration::from_millis(3)));
+    let start = Instant::now();
+    here.pull(&format!("{}/x:1", server.host)).unwrap();
+    assert!(start.elapsed() > here.options.registry.stall, "{:?}", start.elapsed());
+}
+
+#[test]
 fn r8_what_the_headers_say_of_a_blob_does_not_matter() {
     if !as_root() {
         return;
@@ -260,4 +344,46 @@ fn r10_what_a_registry_says_is_escaped_and_bounded() {
         let error = here.refused(&format!("{}/x:1", server.host));
         assert!(error.contains("404 Not Found") && error.len() < 2000, "{error}");
     }
+}
+
+/// A registry with this list of tags: the answer to each request for a page.
+fn with_tags(page: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Server {
+    Server::start(move |ask| match &*ask.path {
+        "/v2/x/tags/list" => page(ask),
+        _ => Reply::status(404),
+    })
+}
+
+fn tags(server: &Server) -> Result<Vec<String>, String> {
+    let here = Here::new();
+    let reference = format!("{}/x", server.host).parse().unwrap();
+    let registry = step07_images::registry::Registry::connect(&reference, &here.options.registry).unwrap();
+    registry.tags().map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn r11_the_list_of_tags_goes_on_at_the_same_server_only_and_ends() {
+    let page = |names: &str, link: &str| {
+        Reply::ok(format!("{{\"name\": \"x\", \"tags\": {names}}}").into_bytes()).with("Link", link)
+    };
+    let next = "</v2/x/tags/list?last=b&n=2>; rel=\"next\"";
+    let two = with_tags(move |ask| match &*ask.query {
+        "" => page("[\"a\", \"b\"]", next),
+        _ => page("null", "absent"),
+    });
+    assert_eq!(tags(&two), Ok(vec!["a".to_owned(), "b".to_owned()]));
+
+    let circle = with_tags(move |_| page("[]", next));
+    assert!(tags(&circle).unwrap_err().contains("leads in a circle"));
+    let other = with_tags(move |_| page("[]", "<http://192.0.2.1/v2/x/tags/list>; rel=next"));
+    assert!(tags(&other).unwrap_err().contains("goes on at another server: http://192.0.2.1:80"));
+    let count = AtomicUsize::new(0);
+    let endless = with_tags(move |_| {
+        page("[]", &format!("</v2/x/tags/list?last={}>; rel=next", count.fetch_add(1, Ordering::SeqCst)))
+    });
+    assert!(tags(&endless).unwrap_err().contains("more than 1000 pages"));
+    let evil = with_tags(move |_| page("[\"../../x\\u001b\"]", "absent"));
+    assert!(tags(&evil).unwrap_err().contains("has one that is none: \"../../x\\u{1b}\""));
+    let long = with_tags(|_| Reply::ok(vec![b' '; 5 << 20]));
+    assert!(tags(&long).unwrap_err().contains("a page is longer than"));
 }

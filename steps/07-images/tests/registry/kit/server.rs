@@ -36,11 +36,13 @@ pub struct Reply {
     pub cut: Option<usize>,
     /// After what is sent, silence.
     pub silent: bool,
+    /// Byte by byte, with a pause after each.
+    pub drip: Option<Duration>,
 }
 
 impl Reply {
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), cut: None, silent: false }
+        Self { status, headers: Vec::new(), body: Vec::new(), cut: None, silent: false, drip: None }
     }
 
     pub fn ok(body: Vec<u8>) -> Self {
@@ -60,6 +62,10 @@ impl Reply {
 
     pub fn cut_at(self, bytes: usize) -> Self {
         Self { cut: Some(bytes), ..self }
+    }
+
+    pub fn dripping(self, pause: Duration) -> Self {
+        Self { drip: Some(pause), ..self }
     }
 
     pub fn then_silence(self) -> Self {
@@ -161,7 +167,11 @@ fn send(mut stream: TcpStream, reply: &Reply) -> std::io::Result<()> {
     }
     stream.write_all(head.as_bytes())?;
     stream.write_all(b"\r\n")?;
-    stream.write_all(&reply.body[..reply.cut.unwrap_or(reply.body.len())])?;
+    let body = &reply.body[..reply.cut.unwrap_or(reply.body.len())];
+    for piece in body.chunks(if reply.drip.is_some() { 1 } else { body.len().max(1) }) {
+        stream.write_all(piece)?;
+        thread::sleep(reply.drip.unwrap_or_default());
+    }
     stream.flush()?;
     if reply.silent {
         thread::sleep(Duration::from_secs(20));
