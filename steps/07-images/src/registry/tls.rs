@@ -36,8 +36,8 @@ impl<In: Transport> Connector<In> for Tls {
         }
         let host = details.uri.host().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(bare)
-            .map_err(|_| Error::Tls("a host of this name cannot have https"))?;
+        let name =
+            ServerName::try_from(bare).map_err(|_| Error::Tls("a host of this name cannot have https"))?;
         let mut connection = ClientConnection::new(self.0.clone(), name)?;
         let mut socket = TransportAdapter::new(open.boxed(), details.current_time.clone());
         socket.set_timeout(details.timeout);
