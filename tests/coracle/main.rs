@@ -33,6 +33,8 @@ mod users;
 mod files;
 mod input;
 mod network;
+mod options_network;
+mod options_sharing;
 mod port;
 mod signals;
 mod terminal;

@@ -11,7 +11,7 @@ use crate::kit::{Boat, LIMIT, Ran, Started, tool};
 
 /// The boat, unless a network cannot be had here, which is said. Root's bridge is the host's: the test runs again
 /// where the host is its own.
-fn connected() -> Option<Boat> {
+pub fn connected() -> Option<Boat> {
     let (needed, package) = if Role::here() == Role::Root { ("nft", "nftables") } else { ("pasta", "passt") };
     if program(needed).is_none() {
         not_run(&format!("{needed} is missing: apt-get install {package}"));
@@ -31,13 +31,13 @@ fn connected() -> Option<Boat> {
 }
 
 /// `coracle run OPTIONS IMAGE sh -c LINE`, with whatever network the options say.
-fn run(boat: &Boat, options: &str, line: &str) -> std::process::Command {
+pub fn run(boat: &Boat, options: &str, line: &str) -> std::process::Command {
     let words = ["run", "--rm"].into_iter().chain(options.split_whitespace());
     boat.command(words.chain([&*boat.image, "sh", "-c", line]))
 }
 
 /// The links that a process sees.
-fn links(pid: nix::unistd::Pid) -> Vec<String> {
+pub fn links(pid: nix::unistd::Pid) -> Vec<String> {
     let table = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap();
     let mut links: Vec<_> =
         table.lines().skip(2).map(|line| line.split(':').next().unwrap().trim().to_owned()).collect();
@@ -202,7 +202,7 @@ fn names_are_resolved_where_the_host_asks() {
 }
 
 /// What an HTTP server says about /greeting.
-fn get(host: SocketAddr) -> Option<String> {
+pub fn get(host: SocketAddr) -> Option<String> {
     let mut stream = TcpStream::connect_timeout(&host, Duration::from_secs(2)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
     stream.write_all(b"GET /greeting HTTP/1.0\r\n\r\n").ok()?;
