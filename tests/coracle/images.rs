@@ -95,10 +95,10 @@ fn filters_leave_what_they_name() {
 fn i1_wrong_filters_and_templates_are_refused_with_dockers_codes() {
     let boat = boat();
     boat.coracle("images --filter foo").failed(125, "bad format of filter (expected name=value)");
-    boat.coracle("images --filter foo=bar").failed(1, "invalid filter 'foo'");
-    boat.coracle("images --filter dangling=maybe").failed(1, "invalid filter 'dangling=[maybe]'");
+    boat.coracle("images --filter foo=bar").failed(1, "Invalid filter 'foo'");
+    boat.coracle("images --filter dangling=maybe").failed(1, "Invalid filter 'dangling=[maybe]'");
     boat.coracle("images --filter since=nope").failed(1, "No such image: nope:latest");
-    boat.coracle("images --format {{").failed(1, "template: :1: unclosed action");
+    boat.coracle("images --format {{").failed(1, "template parsing error: template: :1: unclosed action");
     boat.coracle("images --format {{.Foo}}").failed(1, "\"Foo\"");
     // Also where there is nothing to print.
     boat.coracle("images nothing --format {{.Foo}}").failed(1, "\"Foo\"");

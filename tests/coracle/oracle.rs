@@ -58,6 +58,11 @@ fn i12_commands_that_cannot_be_run_are_dockers() {
 }
 
 #[test]
+fn images_that_are_here_are_dockers() {
+    compare("images");
+}
+
+#[test]
 fn every_file_of_rows_has_its_test() {
     let source = include_str!("oracle.rs");
     for file in names(&oracle().join("rows")) {

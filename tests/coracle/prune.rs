@@ -65,7 +65,7 @@ fn filters_spare_what_they_do_not_name() {
             "Total reclaimed space: 0B"
         );
     }
-    boat.coracle("image prune -f --filter foo=bar").failed(1, "invalid filter 'foo'");
+    boat.coracle("image prune -f --filter foo=bar").failed(1, "Invalid filter 'foo'");
     boat.coracle("image prune -f --filter foo").failed(125, "bad format of filter");
     boat.coracle("image prune -f --filter until=soon").failed(1, "failed to parse value as time or duration");
     assert_eq!(list(&boat), "box:1 <none>:<none>");

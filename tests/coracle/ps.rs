@@ -139,12 +139,12 @@ fn ps_filters_leave_what_they_name() {
 fn i1_wrong_words_of_ps_have_dockers_codes() {
     let boat = Boat::empty();
     boat.coracle("ps --filter foo").failed(125, "bad format of filter (expected name=value)");
-    boat.coracle("ps --filter foo=bar").failed(1, "invalid filter 'foo'");
-    boat.coracle("ps --filter status=bogus").failed(1, "invalid filter 'status=bogus'");
-    boat.coracle("ps --filter exited=x").failed(1, "invalid filter 'exited'");
-    boat.coracle("ps --filter name=[").failed(1, "invalid filter 'name'");
+    boat.coracle("ps --filter foo=bar").failed(1, "Invalid filter 'foo'");
+    boat.coracle("ps --filter status=bogus").failed(1, "Invalid filter 'status=bogus'");
+    boat.coracle("ps --filter exited=x").failed(1, "Invalid filter 'exited'");
+    boat.coracle("ps --filter name=[").failed(1, "Invalid filter 'name'");
     boat.coracle("ps --filter since=nope").failed(1, "No such container: nope");
-    boat.coracle("ps --format {{").failed(1, "template: :1: unclosed action");
+    boat.coracle("ps --format {{").failed(1, "template parsing error: template: :1: unclosed action");
     boat.coracle("ps --format {{.Foo}}").failed(1, "\"Foo\"");
     boat.coracle("ps -n x").failed(125, "invalid value 'x'");
 }

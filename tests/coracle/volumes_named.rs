@@ -200,7 +200,7 @@ fn volumes_are_made_listed_and_inspected_as_dockers_are() {
         "--format={{.Name}} {{.Driver}} {{.Label \"of\"}} {{.Scope}}",
     ]));
     assert_eq!(seen.ok(), "first local one local");
-    boat.coracle("volume ls --filter foo=bar").failed(1, "invalid filter 'foo'");
+    boat.coracle("volume ls --filter foo=bar").failed(1, "Invalid filter 'foo'");
     let seen: Value = serde_json::from_str(&boat.coracle("volume inspect first").ok()).unwrap();
     let time = seen[0]["CreatedAt"].as_str().unwrap().to_owned();
     assert_eq!(

@@ -55,8 +55,8 @@ impl List {
         // These two are understood outside of braces as well, for the sake of shells.
         let format = format.replace(r"\t", "\t").replace(r"\n", "\n");
         match format.strip_prefix("table") {
-            Some(columns) => self.print_table(&Template::parse(columns.trim())?),
-            None => self.print_lines(&Template::parse(&format)?),
+            Some(columns) => self.print_table(&parse(columns.trim())?),
+            None => self.print_lines(&parse(&format)?),
         }
     }
 
@@ -69,7 +69,7 @@ impl List {
         let cells = |line: String| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
         let headers: Map<_, _> =
             self.headers.iter().map(|(name, header)| ((*name).to_owned(), (*header).into())).collect();
-        let mut lines = vec![cells(template.render_header(&Value::from(headers))?)];
+        let mut lines = vec![cells(template.render_header(&Value::from(headers)).context(WRONG)?)];
         for row in &self.rows {
             lines.push(cells(row.render(template, true)?));
         }
@@ -96,7 +96,7 @@ impl List {
     fn check(&self, template: &Template) -> Result<()> {
         let fields = self.headers.iter().map(|(name, _)| (*name, String::new())).collect();
         match (Row { fields, ..Row::default() }).render(template, false) {
-            Err(error) if error.to_string().contains("has no entry") => Err(error),
+            Err(error) if format!("{error:#}").contains("has no entry") => Err(error),
             _ => Ok(()),
         }
     }
@@ -108,8 +108,15 @@ impl Row {
         let fields: Map<_, _> =
             self.fields.iter().map(|(name, text)| ((*name).to_owned(), shown(text).into())).collect();
         let labels = self.labels.iter().map(|(name, text)| (name.clone(), shown(text))).collect();
-        template.render_row(&Value::from(fields), &labels)
+        template.render_row(&Value::from(fields), &labels).context(WRONG)
     }
+}
+
+/// Docker's words, also if the template was understood and cannot be filled in.
+const WRONG: &str = "template parsing error";
+
+fn parse(template: &str) -> Result<Template> {
+    Template::parse(template).context(WRONG)
 }
 
 fn escaped(text: &str) -> String {
@@ -149,7 +156,7 @@ impl<'a> Filters<'a> {
     /// Refuses what the command does not know.
     pub fn check(&self, known: &[&str]) -> Result<()> {
         match self.0.iter().find(|filter| !known.contains(&&*filter.name)) {
-            Some(Filter { name, .. }) => bail!("invalid filter '{}'", printable(name)),
+            Some(Filter { name, .. }) => bail!("Invalid filter '{}'", printable(name)),
             None => Ok(()),
         }
     }
@@ -179,7 +186,7 @@ impl<'a> Filters<'a> {
             said = Some(match value {
                 "true" | "1" => true,
                 "false" | "0" => false,
-                other => bail!("invalid filter '{name}=[{}]'", printable(other)),
+                other => bail!("Invalid filter '{name}=[{}]'", printable(other)),
             });
         }
         Ok(said)

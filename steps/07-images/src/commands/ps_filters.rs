@@ -29,12 +29,12 @@ pub(super) fn apply(
 ) -> Result<()> {
     filters.check(&KNOWN)?;
     if let Some(value) = filters.values("status").find(|value| !STATES.contains(value)) {
-        bail!("invalid filter 'status={}'", printable(value));
+        bail!("Invalid filter 'status={}'", printable(value));
     }
     let (names, ids) = (patterns(filters, "name")?, patterns(filters, "id")?);
     let (before, since) = (created(filters, containers, "before")?, created(filters, containers, "since")?);
     let codes = filters.values("exited").map(|value| value.parse::<i64>());
-    let codes: Vec<i64> = codes.collect::<Result<_, _>>().context("invalid filter 'exited'")?;
+    let codes: Vec<i64> = codes.collect::<Result<_, _>>().context("Invalid filter 'exited'")?;
     let ancestors = ancestors(filters, store)?;
     records.retain(|record| {
         let ended = record.state.exit_code.filter(|_| record.state.finished.is_some());
@@ -62,7 +62,7 @@ pub(super) fn apply(
 
 /// Names and ids are searched for by regular expressions: `name=web` is in `web-1` too, `name=^web$` is not.
 fn patterns(filters: &Filters, name: &str) -> Result<Vec<Regex>> {
-    let cannot = || format!("invalid filter '{name}'");
+    let cannot = || format!("Invalid filter '{name}'");
     filters.0.iter().filter(|f| f.name == name).map(|f| Regex::new(&f.value).with_context(cannot)).collect()
 }
 
