@@ -93,12 +93,12 @@ fn sleeps(tracer: &Background) -> bool {
     descendants(tracer.pid()).into_iter().any(|pid| words(pid) == b"sleep\x001000\0")
 }
 
-fn quiet(mut command: Command) -> Command {
+pub fn quiet(mut command: Command) -> Command {
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
-fn strace(log: &PathBuf, moment: Option<&Moment>, run: &Command) -> Command {
+pub fn strace(log: &PathBuf, moment: Option<&Moment>, run: &Command) -> Command {
     let mut strace = Command::new("strace");
     strace.arg("-o").arg(log);
     if let Some(Moment { call, nth, .. }) = moment {
@@ -114,15 +114,16 @@ fn strace(log: &PathBuf, moment: Option<&Moment>, run: &Command) -> Command {
     quiet(strace)
 }
 
+/// A system call, by its name and how often it has been made.
 #[derive(Debug)]
-struct Moment {
+pub struct Moment {
     call: String,
     nth: usize,
     after_command: bool,
 }
 
 /// Some of all moments, spread over the whole run.
-fn sample(log: &str) -> Vec<Moment> {
+pub fn sample(log: &str) -> Vec<Moment> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut all = Vec::new();
     let (mut goes, mut after_command) = (0, false);
@@ -152,7 +153,7 @@ fn number() -> usize {
 }
 
 /// The host when nothing moves any more: the end of a cable vanishes some milliseconds after its container.
-fn settled(boat: &Boat) -> Host {
+pub fn settled(boat: &Boat) -> Host {
     loop {
         let host = snapshot(boat);
         std::thread::sleep(Duration::from_millis(200));
@@ -174,7 +175,7 @@ fn snapshot(boat: &Boat) -> Host {
 }
 
 /// Orphans come to us, so that none is overlooked.
-fn no_process_is_left() {
+pub fn no_process_is_left() {
     let is_ours = |pid: &nix::unistd::Pid| {
         // The registry stays.
         let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -15,6 +15,7 @@ mod image_commands;
 mod images;
 mod inspect;
 mod killed;
+mod killed_detached;
 mod life;
 mod names;
 mod options;

@@ -71,8 +71,7 @@ pub(super) fn prune(place: &Place, until: Option<f64>) -> Result<u64> {
     };
     let meant = containers.all()?.into_iter().filter(is_meant);
     // Whoever is about to start one has it in hand.
-    let held: Vec<Held> =
-        meant.filter_map(|record| containers.hold(record).transpose()).collect::<Result<_>>()?;
+    let held: Vec<Held> = meant.filter_map(|record| containers.hold(record).ok()?).collect();
     let bytes: u64 = sizes::of(held.iter().map(|held| held.directory.join("upper")).collect())?.iter().sum();
     let mut removed = String::new();
     for held in held {

@@ -19,7 +19,9 @@ use crate::{container, store};
 /// # Errors
 /// As [`run`](super::run): with 125.
 pub fn create_only(place: &Place, asking: Asking<RunArgs>) -> Result<u8> {
-    let (held, _) = create(place, asking, false).map_err(|error| with_code(error, 125))?;
+    let (mut held, _) = create(place, asking, false).map_err(|error| with_code(error, 125))?;
+    held.record.state.waits = true;
+    held.write_state()?;
     answer(format_args!("{}\n", held.record.id))?;
     Ok(0)
 }
@@ -50,10 +52,10 @@ pub(super) fn create(place: &Place, asking: Asking<RunArgs>, detached: bool) -> 
     asked.warn();
     let held = containers.create(Record { detached, ..record(&asked) })?;
     let rest = || {
-        Recipe { words, image: asked.image.clone() }.write(&held.directory)?;
         asked.prepare_mounts()?;
         asked.run.cidfile.as_ref().map_or(Ok(()), |file| write_cidfile(file, &asked.id))?;
-        container::prepare_overlay(&held.directory, &layers(&store, &asked.image))
+        container::prepare_overlay(&held.directory, &layers(&store, &asked.image))?;
+        Recipe { words, image: asked.image.clone() }.write(&held.directory)
     };
     match rest() {
         Ok(()) => Ok((held, asked)),

@@ -110,7 +110,7 @@ impl Logs {
     ) -> Result<()> {
         loop {
             // In this order: what it printed before its end is in the log by now.
-            let has_ended = containers.hold(record.clone())?.is_some() || containers.again(record).is_none();
+            let has_ended = !containers.is_held(record)?;
             while let Some(line) = reader.next() {
                 if is_wanted(&line) && !self.print(&line)? {
                     return Ok(());

@@ -17,10 +17,12 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use step01_unshare::{message, observe};
 use step03_pid::{Container, Failed, inherited};
 
+use super::life::log_path;
 use super::{Asking, Place, RunArgs, tidy, with_code};
 use crate::container::{Asked, console, streams};
 use crate::monitor::client::{Client, bind, terminal_size};
 use crate::monitor::frames::{Kind, frame};
+use crate::monitor::log::Log;
 use crate::monitor::{SOCKET, Settings, program};
 use crate::records::{Held, Recipe, State, Status, now};
 use crate::text::tell;
@@ -125,6 +127,12 @@ fn begin(
         lock: Some(lock.as_raw_fd()),
         ..Settings::of_exec(&held.record.id, 0)
     };
+
+    if let Some(limits) = settings.log {
+        // Whoever asks for it now finds it empty, and not absent.
+        let path = log_path(&held.directory, &held.record.id);
+        Log::open(&path, limits).with_context(|| format!("cannot write {}", path.display()))?;
+    }
 
     let mut container = walls(&asked)?;
     let (mut opposite, mut pipes) = (None, None);

@@ -26,7 +26,9 @@ impl Rm {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         let containers = place.containers()?;
         for_each(&self.containers, |text| {
-            let record = match containers.find(text) {
+            let found =
+                containers.find(text).and_then(|record| Ok((containers.hold(record.clone())?, record)));
+            let (held, record) = match found {
                 Err(error) if self.force && error.to_string().starts_with("No such container") => {
                     tell(format_args!("{error:#}"));
                     return Ok(());
@@ -34,7 +36,7 @@ impl Rm {
                 other => other?,
             };
             let image = record.image_id;
-            match containers.hold(record.clone())? {
+            match held {
                 Some(held) => self.remove(held)?,
                 None if self.force => {
                     kill_and_hold(&containers, record)?.map_or(Ok(()), |held| self.remove(held))?;
@@ -66,5 +68,8 @@ fn kill_and_hold(containers: &Containers, record: Record) -> Result<Option<Held>
     if containers.again(&record).is_none() {
         return Ok(None);
     }
-    containers.hold(record)
+    match containers.hold(record.clone()) {
+        Err(_) if containers.again(&record).is_none() => Ok(None),
+        other => other,
+    }
 }

@@ -137,7 +137,7 @@ pub(super) fn stop(
     signal: Option<Named>,
     timeout: Option<i64>,
 ) -> Result<()> {
-    if containers.hold(record.clone())?.is_some() {
+    if !containers.is_held(record)? {
         // It does not run.
         return Ok(());
     }
@@ -175,7 +175,7 @@ fn has_ended(record: &Record, seconds: i64) -> Result<bool> {
 /// told to stop.
 fn written_down(containers: &Containers, record: &Record) -> Result<()> {
     let start = Instant::now();
-    while containers.hold(record.clone())?.is_none() {
+    while containers.is_held(record)? {
         match containers.again(record) {
             Some(now) if now.state.pid != record.state.pid => drop(send(&now, KILL)?),
             Some(_) => {}
@@ -191,7 +191,7 @@ fn written_down(containers: &Containers, record: &Record) -> Result<()> {
 
 fn wait(containers: &Containers, record: &Record) -> Result<u8> {
     let directory = containers.directory_of(record);
-    if containers.hold(record.clone())?.is_none()
+    if containers.is_held(record)?
         && let Some(client) = Client::connect(&directory)?
         && let Some(code) = client.wait()?
     {
@@ -200,7 +200,7 @@ fn wait(containers: &Containers, record: &Record) -> Result<u8> {
     // Nobody can be asked: it has ended, or whoever ran it without a monitor will write it down.
     loop {
         let Some(now) = containers.again(record) else { bail!("No such container: {}", record.name) };
-        if containers.hold(now)?.is_some() {
+        if !containers.is_held(&now)? {
             let now = containers.again(record).context("the container has been removed")?;
             return Ok(now.state.exit_code.unwrap_or(0));
         }

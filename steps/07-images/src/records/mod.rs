@@ -173,13 +173,31 @@ impl Containers {
         let _ = File::create(self.directory_of(record).join(STOPPED));
     }
 
-    /// Takes a container that nobody runs.
+    /// Takes a container that nobody runs, as it is now.
     ///
     /// # Errors
-    /// `None` if somebody does.
+    /// It has gone. `None` if somebody runs it.
     pub fn hold(&self, record: Record) -> Result<Option<Held>> {
+        // Whoever only looks holds it for a moment too: it must not be taken for one who runs it.
+        let _alone = self.lock()?;
         let directory = self.directory.join(&record.id);
-        Ok(try_lock(&directory)?.map(|lock| Held { directory, record, lock }))
+        let gone = || format!("No such container: {}", record.name);
+        if !directory.exists() {
+            bail!(gone());
+        }
+        let Some(lock) = try_lock(&directory)? else { return Ok(None) };
+        let Ok(record) = Record::read(&directory) else { bail!(gone()) };
+        Ok(Some(Held { directory, record, lock }))
+    }
+
+    /// Whether somebody runs it.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn is_held(&self, record: &Record) -> Result<bool> {
+        let _alone = self.lock()?;
+        let directory = self.directory.join(&record.id);
+        Ok(directory.exists() && try_lock(&directory)?.is_none())
     }
 
     // ANCHOR: sweep
@@ -198,14 +216,16 @@ impl Containers {
                 continue;
             }
             let Some(lock) = try_lock(&directory)? else { continue };
-            let Ok(record) = record else {
+            // Its end may have been written down since.
+            let Ok(record) = Record::read(&directory) else {
                 remove_directory(&directory)?;
                 continue;
             };
             let mut held = Held { directory, record, lock };
-            if held.record.remove {
+            let state = &held.record.state;
+            if held.is_half_made() || held.record.remove && !state.waits {
                 held.remove()?;
-            } else if matches!(held.record.state.status, Status::Running | Status::Restarting) {
+            } else if matches!(state.status, Status::Running | Status::Restarting) {
                 held.record.state.end(137, "its monitor was killed");
                 held.write_state()?;
             }
@@ -258,6 +278,11 @@ impl Held {
         Ok(Self { record: Record::read(&directory)?, directory, lock })
     }
 
+    /// Whether whoever made it was killed before it could be run.
+    fn is_half_made(&self) -> bool {
+        self.record.state.status == Status::Created && !self.directory.join(recipe::WORDS).exists()
+    }
+
     /// Whether somebody wants it to stay down.
     pub fn is_stopped(&self) -> bool {
         self.directory.join(STOPPED).exists()
@@ -274,7 +299,7 @@ impl Held {
     /// # Errors
     /// A file cannot be removed.
     pub fn remove(self) -> Result<()> {
-        if self.record.remove {
+        if self.record.remove || self.is_half_made() {
             self.remove_volumes()?;
         }
         remove_directory(&self.directory)?;
@@ -312,7 +337,11 @@ fn remove_directory(directory: &Path) -> Result<()> {
             task::in_child(move || crate::store::remove_tree(&path).with_context(|| cannot(&path)))?;
         }
     }
-    fs::remove_dir_all(directory).with_context(|| cannot(directory))
+    match fs::remove_dir_all(directory) {
+        // Somebody else was faster.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.with_context(|| cannot(directory)),
+    }
 }
 
 fn cannot(path: &Path) -> String {

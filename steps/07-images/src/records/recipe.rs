@@ -9,6 +9,9 @@ use anyhow::{Context, Result};
 
 use crate::manifest::Image;
 
+/// The words of `run`, in the container's directory.
+pub(super) const WORDS: &str = "words";
+
 // ANCHOR: recipe
 /// The words of `run`, and the image as it was then: a tag may lead elsewhere by now.
 #[derive(Debug, Clone)]
@@ -20,15 +23,17 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// Writes both into the container's directory. The words may have any bytes but NUL in them, and
-    /// are written as /proc/PID/cmdline shows them.
+    /// Writes both into the container's directory: the last act of making it, and the words are whole
+    /// or not there. They may have any bytes but NUL in them, and are written as /proc/PID/cmdline
+    /// shows them.
     ///
     /// # Errors
     /// The disk is full.
     pub fn write(&self, directory: &Path) -> Result<()> {
         let words = self.words.join(OsStr::new("\0"));
-        fs::write(directory.join("words"), words.as_bytes())
-            .and_then(|()| fs::write(directory.join("image.json"), serde_json::to_vec(&self.image)?))
+        fs::write(directory.join("image.json"), serde_json::to_vec(&self.image)?)
+            .and_then(|()| fs::write(directory.join("words.new"), words.as_bytes()))
+            .and_then(|()| fs::rename(directory.join("words.new"), directory.join(WORDS)))
             .with_context(|| format!("cannot write into {}", directory.display()))
     }
 
@@ -37,7 +42,7 @@ impl Recipe {
     /// # Errors
     /// They are not there, or make no sense.
     pub fn read(directory: &Path) -> Result<Self> {
-        let words = fs::read(directory.join("words")).context("cannot read the words of run")?;
+        let words = fs::read(directory.join(WORDS)).context("cannot read the words of run")?;
         let words = words.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect();
         let image = fs::read(directory.join("image.json")).context("cannot read image.json")?;
         Ok(Self { words, image: serde_json::from_slice(&image).context("cannot understand image.json")? })

@@ -71,6 +71,9 @@ pub struct State {
     pub exit_code: Option<u8>,
     /// Why it could not be run, if so.
     pub error: String,
+    /// Whether it was made to be started later, and never was: nobody holds it, and it stays.
+    #[serde(default)]
+    pub waits: bool,
     /// How often its restart policy has started it again.
     #[serde(default)]
     pub restarts: u32,
