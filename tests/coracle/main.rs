@@ -5,9 +5,11 @@ mod kit;
 
 // From an image to its end.
 mod archives;
+mod attach;
 mod container;
 mod cp;
 mod debian;
+mod detached;
 mod diff;
 mod exit_codes;
 mod host_tools;
@@ -17,6 +19,7 @@ mod inspect;
 mod killed;
 mod killed_detached;
 mod life;
+mod logs;
 mod names;
 mod options;
 mod oracle;
@@ -25,6 +28,7 @@ mod ps;
 mod pull;
 mod references;
 mod rename;
+mod restart;
 mod settings;
 mod together;
 mod top;

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -149,8 +149,8 @@ fn stay(created: Created, record: &Record) -> Result<u8> {
     let _ = setsid();
     let line = std::io::stdin().as_fd().try_clone_to_owned().context("cannot duplicate a descriptor")?;
     let running = created.start()?;
-    let settings = Settings::of_exec(&record.id, running.pid().as_raw());
-    let _ = UnixStream::from(line).write_all(&frame(Kind::Started, b""));
+    let of_exec = Settings::of_exec(&record.id, running.pid().as_raw());
+    let settings = Settings { client: Some(line.as_raw_fd()), ..of_exec };
     let mut small = program();
     small.args(settings.words()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Err(running.hand_over(&mut small))

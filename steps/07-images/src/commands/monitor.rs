@@ -174,9 +174,6 @@ fn begin(
         settings.output = Some(pipes.output.as_raw_fd());
         settings.error = Some(pipes.error.as_raw_fd());
     }
-    if let Some(mut line) = line {
-        let _ = std::io::Write::write_all(&mut line, &frame(Kind::Started, b""));
-    }
     let mut small = program();
     small.args(settings.words());
     small.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

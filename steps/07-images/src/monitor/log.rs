@@ -79,15 +79,23 @@ impl Log {
         self.append(&text)
     }
 
-    fn append(&mut self, text: &[u8]) -> Result<()> {
-        if text.is_empty() {
-            return Ok(());
+    /// Whole lines, into as many files as they need.
+    fn append(&mut self, mut text: &[u8]) -> Result<()> {
+        while !text.is_empty() {
+            let room = self.limits.size.saturating_sub(self.size);
+            let is_full = self.limits.size > 0 && text.len() as u64 > room;
+            let fits = if is_full { end_of_lines(text, room) } else { text.len() };
+            if fits == 0 && self.size > 0 {
+                self.rotate()?;
+                continue;
+            }
+            // A line that is longer than a file may be gets one of its own.
+            let fits = if fits == 0 { first_line(text) } else { fits };
+            self.file.write_all(&text[..fits])?;
+            self.size += fits as u64;
+            text = &text[fits..];
         }
-        if self.limits.size > 0 && self.size > 0 && self.size + text.len() as u64 > self.limits.size {
-            self.rotate()?;
-        }
-        self.size += text.len() as u64;
-        self.file.write_all(text)
+        Ok(())
     }
 
     /// The current file becomes number 1, 1 becomes 2, and the oldest goes.
@@ -106,6 +114,16 @@ impl Log {
     }
 }
 // ANCHOR_END: log
+
+/// How many bytes whole lines have that fit into so many bytes.
+fn end_of_lines(text: &[u8], room: u64) -> usize {
+    let room = usize::try_from(room).unwrap_or(usize::MAX).min(text.len());
+    text[..room].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+}
+
+fn first_line(text: &[u8]) -> usize {
+    text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1)
+}
 
 fn append(path: &Path) -> Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)

@@ -62,7 +62,7 @@ impl Served {
         let directory = settings.root.join("containers").join(&settings.id);
         let path = directory.join(format!("{}-json.log", settings.id));
         let log = settings.log.map(|limits| Log::open(&path, limits));
-        Ok(Self {
+        let mut this = Self {
             signals: Signals::block()?,
             lock: open(settings.lock)?,
             listener,
@@ -74,7 +74,10 @@ impl Served {
             closing: false,
             typed: Vec::new(),
             log: log.transpose().with_context(|| format!("cannot write {}", path.display()))?,
-        })
+        };
+        // Whoever waits for the start finds everything in its place.
+        this.clients.tell(Kind::Started, b"");
+        Ok(this)
     }
 
     /// Until something is to be done.

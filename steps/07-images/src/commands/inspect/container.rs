@@ -34,7 +34,7 @@ pub(super) fn document(store: &Store, record: &Record, with_size: bool) -> Resul
         "HostsPath": "",
         "LogPath": present(&directory, &format!("{}-json.log", record.id)),
         "Name": format!("/{}", record.name),
-        "RestartCount": 0,
+        "RestartCount": record.state.restarts,
         "Driver": "overlay2",
         "Platform": "linux",
         "MountLabel": "",
