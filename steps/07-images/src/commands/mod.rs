@@ -3,6 +3,7 @@
 mod asking;
 mod attach;
 mod container;
+mod control;
 mod cp;
 mod create;
 mod diff;
@@ -42,6 +43,7 @@ mod system;
 mod tag;
 mod top;
 mod volume;
+mod version;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -56,6 +58,7 @@ use step05_userns::is_root;
 pub use asking::Asking;
 pub use attach::Attach;
 pub use container::ContainerVerb;
+pub use control::NeedsControlGroup;
 pub use cp::Cp;
 pub use create::create_only;
 pub use diff::Diff;
@@ -89,6 +92,7 @@ pub use system::SystemVerb;
 pub use tag::Tag;
 pub use top::Top;
 pub use volume::VolumeVerb;
+pub use version::Version;
 
 use crate::digest::Digest;
 use crate::records::Containers;
@@ -163,6 +167,18 @@ pub enum Common {
     /// Manage volumes
     #[command(subcommand)]
     Volume(VolumeVerb),
+    /// Stop the processes of containers for a while: with step 08
+    Pause(NeedsControlGroup),
+    /// Let them go on: with step 08
+    Unpause(NeedsControlGroup),
+    /// Show what containers use: with step 08
+    Stats(NeedsControlGroup),
+    /// Change the limits of containers: with step 08
+    Update(NeedsControlGroup),
+    /// Show the version
+    Version(Version),
+    /// Show what is here
+    Info(Version),
 }
 
 impl Common {
@@ -201,6 +217,12 @@ impl Common {
             Self::Exec(command) => command.execute(place),
             Self::Logs(command) => command.execute(place),
             Self::Volume(command) => command.execute(place),
+            Self::Pause(command) => command.refuse("pause"),
+            Self::Unpause(command) => command.refuse("unpause"),
+            Self::Stats(command) => command.refuse("stats"),
+            Self::Update(command) => command.refuse("update"),
+            Self::Version(command) => command.version(),
+            Self::Info(command) => command.info(place),
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum SystemVerb {
     Df(Df),
     /// Remove what nobody needs: containers that do not run, images without a name
     Prune(Prune),
+    /// Show what is here
+    Info(super::Version),
 }
 
 impl SystemVerb {
@@ -31,6 +33,7 @@ impl SystemVerb {
         match self {
             Self::Df(command) => command.execute(place),
             Self::Prune(command) => command.execute(place),
+            Self::Info(command) => command.info(place),
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn document(store: &Store, record: &Record, with_size: bool) -> Resul
     let recipe = Recipe::read(&directory).ok();
     let said = recipe.as_ref().map(|recipe| Said::of(&recipe.words)).unwrap_or_default();
     let settings = recipe.map(|recipe| recipe.image.settings).unwrap_or_default();
-    let mode = said.value("network").unwrap_or(if is_root() { "default" } else { "pasta" });
+    let mode = if record.network.is_empty() { "default" } else { &record.network };
     let mut document = json!({
         "Id": record.id,
         "Created": rfc3339(Some(record.created)),
@@ -79,14 +79,6 @@ fn state(record: &Record) -> Value {
 // ANCHOR_END: state
 
 fn config(record: &Record, said: &Said, settings: &Settings) -> Value {
-    let mut labels: Map<String, Value> = Map::new();
-    for (name, value) in &settings.labels {
-        labels.insert(name.clone(), value.clone().into());
-    }
-    for label in said.all("label") {
-        let (name, value) = label.split_once('=').unwrap_or((label, ""));
-        labels.insert(name.to_owned(), value.into());
-    }
     // What was asked for, then what the image has besides.
     let mut env = said.all("env").iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
     let name = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
@@ -103,7 +95,7 @@ fn config(record: &Record, said: &Said, settings: &Settings) -> Value {
     let exposed = settings.exposed_ports.keys().chain(published.keys());
     let exposed: Map<String, Value> = exposed.map(|port| (port.clone(), json!({}))).collect();
     let interactive = said.flag("interactive");
-    let attached = !said.flag("detach");
+    let attached = !record.detached;
     json!({
         "Hostname": if record.hostname.is_empty() { &record.id[..12] } else { &record.hostname },
         "Domainname": said.value("domainname").unwrap_or_default(),
@@ -123,7 +115,7 @@ fn config(record: &Record, said: &Said, settings: &Settings) -> Value {
         "WorkingDir": said.value("workdir").unwrap_or(&settings.working_dir),
         "Entrypoint": entrypoint,
         "OnBuild": [],
-        "Labels": labels,
+        "Labels": record.labels,
         "StopSignal": said.value("stop-signal").unwrap_or(&settings.stop_signal),
     })
 }
