@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use step03_pid::Container;
 use step07_images::commands::{self, Asking, Common, Monitor, Place, Run, RunArgs};
 use step07_images::container::{Asked, NoInput};
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Verb::Run(run) => commands::run(&cli.place, *run, walls),
         Verb::Create(create) => commands::create_only(&cli.place, *create),
         Verb::Monitor(monitor) => commands::monitor(&cli.place, &monitor, walls),
-        Verb::Common(common) => common.execute(&cli.place),
+        Verb::Common(common) => common.execute(&cli.place, Cli::command),
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod asking;
 mod attach;
+mod completion;
 mod container;
 mod control;
 mod cp;
@@ -42,8 +43,8 @@ mod storage_options;
 mod system;
 mod tag;
 mod top;
-mod volume;
 mod version;
+mod volume;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -51,12 +52,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, Parser, Subcommand};
 use step03_pid::{Failed, report};
 use step05_userns::is_root;
 
 pub use asking::Asking;
 pub use attach::Attach;
+pub use completion::{Completion, Man};
 pub use container::ContainerVerb;
 pub use control::NeedsControlGroup;
 pub use cp::Cp;
@@ -91,8 +93,8 @@ pub use storage_options::StorageArgs;
 pub use system::SystemVerb;
 pub use tag::Tag;
 pub use top::Top;
-pub use volume::VolumeVerb;
 pub use version::Version;
+pub use volume::VolumeVerb;
 
 use crate::digest::Digest;
 use crate::records::Containers;
@@ -179,14 +181,19 @@ pub enum Common {
     Version(Version),
     /// Show what is here
     Info(Version),
+    /// Print what a shell needs to complete commands and options
+    Completion(Completion),
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(Man),
 }
 
 impl Common {
-    /// Does what the command says.
+    /// Does what the command says. `all` is the whole command line, for those that write about it.
     ///
     /// # Errors
     /// Any: in one line.
-    pub fn execute(&self, place: &Place) -> Result<u8> {
+    pub fn execute(&self, place: &Place, all: fn() -> Command) -> Result<u8> {
         match self {
             Self::Pull(command) => command.execute(place),
             Self::Images(command) => command.execute(place),
@@ -223,6 +230,8 @@ impl Common {
             Self::Update(command) => command.refuse("update"),
             Self::Version(command) => command.version(),
             Self::Info(command) => command.info(place),
+            Self::Completion(command) => command.print(all()),
+            Self::Man(command) => command.write(all()),
         }
     }
 }
