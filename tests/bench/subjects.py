@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tarfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ class Subject:
     name: str
     command: list
     user: str = ""
+    before: str = ""
 
 
 @dataclass
@@ -37,12 +39,15 @@ class Group:
     folder: Path
     title: str = ""
     rounds: int = 100
+    warm_up: int = 5
+    memory: dict = field(default_factory=dict)
+    most_memory: dict = field(default_factory=dict)
     subjects: list = field(default_factory=list)
     wishes: list = field(default_factory=list)
     notes: list = field(default_factory=list)
 
-    def add(self, name, command, user=""):
-        self.subjects.append(Subject(name, [str(word) for word in command], user))
+    def add(self, name, command, user="", before=""):
+        self.subjects.append(Subject(name, [str(word) for word in command], user, before))
 
     def needs(self, program, package):
         if shutil.which(program):
@@ -58,7 +63,8 @@ class Group:
 
 
 def groups(folder, only):
-    kinds = {"step04": Step04, "none": NoNetwork, "bridge": Bridge, "rootless": Rootless}
+    kinds = {"step04": Step04, "none": NoNetwork, "bridge": Bridge, "rootless": Rootless,
+             "pull": Pull, "again": PullAgain}
     return [kind(folder) for name, kind in kinds.items() if not only or name in only]
 
 
@@ -127,32 +133,17 @@ class NoNetwork(Images):
         self.wishes = [Wish("coracle", "crun", 1.0), Wish("coracle", "runc")]
 
 
-class Bridge(Images):
-    """With a network of its own, beside Docker without one."""
+class Docker:
+    """Docker's daemon with everything of its own, for those groups that measure it."""
 
-    def prepare(self):
-        self.title, self.rounds, self.daemon = "coracle run --rm IMAGE true, on a bridge", 40, None
-        self.prepare_image()
-        self.add("coracle, bridge", self.coracle())
-        self.wishes = [Wish("coracle, bridge", "docker, no network", 0.1)]
-        if not self.needs("skopeo", "skopeo") or not self.needs("docker", "docker.io"):
-            return
-        self.start_docker()
-        if self.daemon:
-            docker = ["docker", "--host", f"unix://{self.folder}/docker/sock"]
-            archive = self.folder / "image.tar"
-            source = f"oci:{self.folder}/store:{self.reference()}"
-            subprocess.run(["skopeo", "copy", "--quiet", source, f"docker-archive:{archive}:{IMAGE}:latest"], check=True)
-            subprocess.run([*docker, "load", "--quiet", "--input", archive], check=True, stdout=subprocess.DEVNULL)
-            self.add("docker, no network", [*docker, "run", "--rm", "--network", "none", IMAGE, "true"])
+    daemon = None
 
     def start_docker(self):
-        """Docker's daemon with everything of its own."""
         if not DOCKERD.exists():
             self.notes.append("not measured: docker.io and containerd could not be downloaded")
             return
         own = self.folder / "docker"
-        own.mkdir()
+        own.mkdir(exist_ok=True)
         path = f"{TOOLS}/usr/sbin:{TOOLS}/usr/bin:{os.environ['PATH']}"
         words = ["dockerd", "--host", f"unix://{own}/sock", "--data-root", own / "data", "--exec-root", own / "exec",
                  "--pidfile", own / "pid", "--bridge=none", "--iptables=false", "--ip6tables=false"]
@@ -166,7 +157,7 @@ class Bridge(Images):
                 return
             time.sleep(0.1)
         self.notes.append(f"not measured: dockerd did not start: {(own / 'log').read_text()[-300:]}")
-        self.close()
+        Docker.close(self)
 
     def close(self):
         if self.daemon:
@@ -174,6 +165,29 @@ class Bridge(Images):
             self.daemon.wait()
             self.daemon = None
             subprocess.run(["umount", "--all-targets", "--recursive", "--lazy", self.folder / "docker/data"], capture_output=True)
+
+    def docker(self):
+        return ["docker", "--host", f"unix://{self.folder}/docker/sock"]
+
+
+class Bridge(Docker, Images):
+    """With a network of its own, beside Docker without one."""
+
+    def prepare(self):
+        self.title, self.rounds = "coracle run --rm IMAGE true, on a bridge", 40
+        self.prepare_image()
+        self.add("coracle, bridge", self.coracle())
+        self.wishes = [Wish("coracle, bridge", "docker, no network", 0.1)]
+        if not self.needs("skopeo", "skopeo") or not self.needs("docker", "docker.io"):
+            return
+        self.start_docker()
+        if self.daemon:
+            docker = self.docker()
+            archive = self.folder / "image.tar"
+            source = f"oci:{self.folder}/store:{self.reference()}"
+            subprocess.run(["skopeo", "copy", "--quiet", source, f"docker-archive:{archive}:{IMAGE}:latest"], check=True)
+            subprocess.run([*docker, "load", "--quiet", "--input", archive], check=True, stdout=subprocess.DEVNULL)
+            self.add("docker, no network", [*docker, "run", "--rm", "--network", "none", IMAGE, "true"])
 
 
 class Rootless(Images):
@@ -194,6 +208,117 @@ class Rootless(Images):
         command = [self.folder / "coracle", "--root", store, "run", "--rm", "--network", "none", IMAGE, "true"]
         self.add("coracle, rootless", command, user)
         self.wishes = [Wish("coracle, rootless", "coracle, root", 2.0)]
+
+
+class Registry(Images):
+    """Those that need a registry on loopback, with an image of five layers and 300 MB of this machine's own files."""
+
+    registry = None
+    NAME = "127.0.0.1:5098/big:1"
+
+    def prepare_registry(self):
+        for program, package in (("docker-registry", "docker-registry"), ("skopeo", "skopeo"), ("umoci", "umoci")):
+            if not self.needs(program, package):
+                return False
+        shutil.copy(TREE / "target/release/coracle", self.folder / "coracle")
+        layout = self.folder / "big"
+        if not layout.exists():
+            unpacked = big_image(layout)
+            packed = size(layout / "blobs") / 1e6
+            self.notes.append(f"the image: 5 layers, {unpacked / 1e6:.0f} MB, compressed {packed:.0f} MB")
+        config = self.folder / "registry.yml"
+        config.write_text(f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: 127.0.0.1:5098}}\n"
+                          f"storage: {{filesystem: {{rootdirectory: {self.folder}/registry}}}}\n")
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.registry = subprocess.Popen(["docker-registry", "serve", config], **quiet)
+        push = ["skopeo", "copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", f"oci:{layout}:big", f"docker://{self.NAME}"]
+        for _ in range(50):
+            if subprocess.run(push, **quiet).returncode == 0:
+                return True
+            time.sleep(0.1)
+        self.notes.append("not measured: docker-registry did not take the image")
+        return False
+
+    def close(self):
+        super().close()
+        if self.registry:
+            self.registry.terminate()
+            self.registry.wait()
+            self.registry = None
+
+
+class Pull(Registry, Docker):
+    """From a registry to trees on the disk. We alone wait until they are there: syncfs is a part of it."""
+
+    def prepare(self):
+        self.title, self.rounds, self.warm_up = "pull and unpack an image", 5, 1
+        if not self.prepare_registry():
+            return
+        store, name = self.folder / "pulled", self.NAME
+        self.add("coracle", [self.folder / "coracle", "--root", store, "pull", "--quiet", name], before=f"rm -r {store}")
+        both = self.folder / "both"
+        copy = f"skopeo copy --quiet --insecure-policy --src-tls-verify=false docker://{name} oci:{both}/layout:big"
+        unpack = f"umoci --log error unpack --image {both}/layout:big {both}/bundle"
+        self.add("skopeo + umoci", ["sh", "-c", f"{copy} && {unpack}"], before=f"rm -r {both}; mkdir {both}")
+        if self.needs("docker", "docker.io"):
+            self.start_docker()
+        if self.daemon:
+            docker = self.docker()
+            forget = " ".join([*docker, "rmi", name])
+            self.add("docker", [*docker, "pull", "--quiet", name], before=forget)
+        self.wishes = [Wish("coracle", "docker", 0.333), Wish("coracle", "skopeo + umoci", 0.333)]
+        self.most_memory = {"coracle": 64}
+
+    def close(self):
+        Registry.close(self)
+        Docker.close(self)
+
+
+class PullAgain(Registry):
+    """What is here already: nothing but a question to the registry."""
+
+    def prepare(self):
+        self.title, self.rounds = "pull once more", 100
+        if not self.prepare_registry():
+            return
+        command = [self.folder / "coracle", "--root", self.folder / "again", "pull", "--quiet", self.NAME]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        self.add("coracle", command)
+        if self.needs("curl", "curl"):
+            address = "http://127.0.0.1:5098/v2/big/manifests/1"
+            accept = "Accept: application/vnd.oci.image.manifest.v1+json"
+            self.add("curl --head", ["curl", "--silent", "--fail", "--head", "--header", accept, address])
+        self.wishes = [Wish("coracle", "curl --head", 2.0)]
+
+
+def big_image(layout):
+    """Out of files that are there: no two machines have the same, but all files are real. Returns their size in bytes."""
+    files = (Path(folder) / name for top in ("/usr/bin", "/usr/lib", "/usr/share")
+             for folder, _, names in sorted(os.walk(top)) for name in sorted(names))
+    files = (path for path in files if path.is_file() and not path.is_symlink() and path.stat().st_size < 8 << 20)
+    words = ["umoci", "--log", "error"]
+    image = ["--image", f"{layout}:big"]
+    subprocess.run([*words, "init", "--layout", layout], check=True)
+    subprocess.run([*words, "new", *image], check=True)
+    total = 0
+    for number in range(5):
+        archive, length = layout.parent / "layer.tar", 0
+        with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
+            for path in files:
+                tar.add(path, recursive=False, filter=of_root)
+                length += path.stat().st_size
+                if length >= 60_000_000:
+                    break
+        subprocess.run([*words, "raw", "add-layer", *image, archive], check=True)
+        archive.unlink()
+        total += length
+    return total
+
+
+def of_root(member):
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
 
 
 def fetch_docker():
