@@ -45,11 +45,13 @@ pub fn volume_option(asked: &str) -> Result<Mount> {
         }
     }
     let is_path = source.starts_with(['/', '.']);
-    let target = match is_path {
-        true => check_target(asked, Path::new(target))?,
-        // Docker takes the target of a volume from the root on.
-        false => check_target(asked, &Path::new("/").join(target))?,
-    };
+    let kind = if is_path { "bind" } else { "volume" };
+    let target = check_target(asked, Path::new(target)).map_err(|error| match target.starts_with('/') {
+        true => error,
+        false => error.context(format!(
+            "invalid volume specification: '{asked}': invalid mount config for type \"{kind}\""
+        )),
+    })?;
     let source = if is_path {
         Source::Bind { path: PathBuf::from(source), create: true, propagation }
     } else {
@@ -117,6 +119,10 @@ mod tests {
             ("~/x:/b", "includes invalid characters for a local volume name"),
             ("v:/b", "volume name is too short"),
             ("/tmp:relative", "mount path must be absolute"),
+            (
+                "vol:relative",
+                "for type \"volume\": invalid mount path: 'relative' mount path must be absolute",
+            ),
         ] {
             assert!(error(asked).contains(text), "{asked}: {}", error(asked));
         }
@@ -128,7 +134,6 @@ mod tests {
         let is_bind = |asked| matches!(volume_option(asked).unwrap().source, Source::Bind { .. });
         assert!(is_bind("/a:/b") && is_bind("./a:/b") && is_bind("..:/b"));
         assert!(!is_bind("vol:/b") && !is_bind("/b"));
-        assert_eq!(target("vol:relative"), Path::new("/relative"));
         assert_eq!(target("/a:/b/../c/"), Path::new("/c"));
         assert!(volume_option("/a:/b:ro,z,rslave").unwrap().read_only);
         assert!(!volume_option("/a:/b:Z,cached").unwrap().read_only);
