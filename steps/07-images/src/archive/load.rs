@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::documents::{Promised, images};
 use super::members::{Content, Members};
@@ -40,12 +40,12 @@ pub fn load(store: &Store, source: &mut dyn Read) -> Result<Vec<String>> {
 /// The name is given as the last act, when the layers were unpacked, and so checked by the digests of their content.
 fn take(writer: &Writer, promised: &Promised, fresh: &mut Vec<Digest>) -> Result<Vec<String>> {
     let Promised { manifest, config, layers, .. } = promised;
-    let text = config.text()?;
+    let digest = Digest::of(&promised.text);
+    let image = Image::new(digest, manifest, &config.text()?)?;
+    check_what_is_unpacked(writer, &image, layers)?;
     for content in layers.iter().chain([config]) {
         adopt(writer, content, fresh)?;
     }
-    let digest = Digest::of(&promised.text);
-    let image = Image::new(digest, manifest, &text)?;
     if !writer.blob(&digest).exists() {
         fresh.push(digest);
     }
@@ -72,6 +72,22 @@ fn take(writer: &Writer, promised: &Promised, fresh: &mut Vec<Digest>) -> Result
     Ok(said)
 }
 // ANCHOR_END: load
+
+/// A tree that is here already is not unpacked again, so nobody would notice that this archive has other content for it.
+fn check_what_is_unpacked(writer: &Writer, image: &Image, contents: &[&Content]) -> Result<()> {
+    for ((number, layer), content) in (1..).zip(&image.layers).zip(contents) {
+        if !writer.layer(&layer.chain_id).is_dir() {
+            continue;
+        }
+        let is = content.decompressed_digest(writer).with_context(|| format!("layer {number}"))?;
+        ensure!(
+            is == layer.diff_id,
+            "layer {number}: the uncompressed content has the digest {is}, the image says {}",
+            layer.diff_id
+        );
+    }
+    Ok(())
+}
 
 fn adopt(writer: &Writer, content: &Content, fresh: &mut Vec<Digest>) -> Result<()> {
     // Two images of one archive may share it.

@@ -102,6 +102,18 @@ impl Content {
         std::fs::read(&self.path).context("cannot read a document of the archive")
     }
 
+    /// The digest of what is compressed in it.
+    pub fn decompressed_digest(&self, writer: &Writer) -> Result<Digest> {
+        // Another image of the archive may have made it a blob.
+        let mut file = match self.path.exists() {
+            true => File::open(&self.path).context("cannot read a layer of the archive")?,
+            false => writer.open_blob(&self.digest)?,
+        };
+        let mut content = HashingReader::new(by_magic(&mut file)?);
+        io::copy(&mut content, &mut io::sink()).context("cannot decompress it")?;
+        Ok(content.digest())
+    }
+
     /// Its first bytes, which tell how it is compressed.
     pub fn magic(&self) -> Result<[u8; 4]> {
         let mut magic = [0; 4];

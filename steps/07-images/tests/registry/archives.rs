@@ -254,6 +254,22 @@ fn l22_wrong_digests_and_sizes_are_refused() {
 }
 
 #[test]
+fn l22_layer_whose_tree_is_here_already_is_checked_all_the_same() {
+    if !as_root() {
+        return;
+    }
+    let (here, content) = (Here::new(), Content::of(&[tar(&[("a", b"1")]), tar(&[("b", b"2")])]));
+    let mut files = Files::docker(&content);
+    loaded(&here, &files.pack()).unwrap();
+    let before = here.below("blobs/sha256");
+    files.set("layer.tar", &gzip(&tar(&[("b", b"3")])));
+    files.edit("manifest.json", |table| table[0]["Layers"][1] = "layer.tar".into());
+    let error = loaded(&here, &files.pack()).unwrap_err();
+    assert!(error.starts_with("layer 2: the uncompressed content has the digest"), "{error}");
+    assert_eq!((here.below("blobs/sha256"), here.below("tmp")), (before, Vec::new()));
+}
+
+#[test]
 fn l28_documents_that_make_no_sense_are_refused() {
     if !as_root() {
         return;
