@@ -26,6 +26,7 @@ pub struct Running {
     signals: Signals,
 }
 
+// ANCHOR: hand_over
 impl Running {
     /// Becomes another program, which is the container's parent from now on: an exec changes
     /// neither the process id nor the children, and whatever is open stays so, the pipes that
@@ -44,6 +45,7 @@ impl Running {
         self.child.pid
     }
 }
+// ANCHOR_END: hand_over
 
 /// Something that the host serves while it waits, in the same loop: a terminal, a log.
 pub trait Serve {
