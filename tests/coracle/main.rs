@@ -12,6 +12,7 @@ mod cp;
 mod debian;
 mod detached;
 mod diff;
+mod exec;
 mod exit_codes;
 mod host_tools;
 mod image_commands;

@@ -1,7 +1,9 @@
 //! A test that judges the whole host needs a host that nobody else changes meanwhile.
 
 use std::env;
+use std::fs::{self, DirBuilder};
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::process::Command;
 use std::thread;
 
@@ -12,6 +14,7 @@ use crate::{Role, not_run, program};
 ///
 /// Where we are root, of the host or of a user namespace, the inner run has its own mounts, network,
 /// processes, names, System V ipc, and folders /dev/shm and /run, so that snapshots of the host see nothing but what the test does;
+/// a user has an XDG_RUNTIME_DIR of the test's own;
 /// and all its mounts are shared, as systemd leaves them, or a leak of mounts could not be seen.
 ///
 /// # Panics
@@ -26,9 +29,15 @@ pub fn alone() -> bool {
         return false;
     };
     // With a single thread the harness would run the test in its main thread, which has no name.
-    let output =
-        command.args(["--exact", &test, "--nocapture", "--test-threads=2"]).env("CORACLE_ALONE", "yes");
-    let output = output.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    command.args(["--exact", &test, "--nocapture", "--test-threads=2"]).env("CORACLE_ALONE", "yes");
+    // What a user's containers have beside their state, other tests' containers have there too.
+    let own = env::temp_dir().join(format!("coracle-alone-{}-{test}", std::process::id()));
+    if Role::here() == Role::User {
+        DirBuilder::new().mode(0o700).create(&own).unwrap();
+        command.env("XDG_RUNTIME_DIR", &own);
+    }
+    let output = command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    let _ = fs::remove_dir_all(&own);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"),

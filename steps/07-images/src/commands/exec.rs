@@ -8,14 +8,14 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use nix::unistd::{Pid, setsid};
 use step03_pid::{Container, Created, Failed, Serve};
 
+use super::Place;
 use super::start::read_again;
-use super::{Place, with_code};
 use crate::container::{Asked, NoInput, Terminal, console, variable};
 use crate::monitor::client::Client;
 use crate::monitor::detach::DetachKeys;
@@ -66,11 +66,11 @@ impl Exec {
         let containers = place.containers()?;
         let text = self.words[0].to_string_lossy();
         let record = containers.find(&text)?;
-        let Some(pid) = record.state.running_pid().filter(|_| record.state.status == Status::Running) else {
+        let Some(pid) = record.state.open_pid().filter(|_| record.state.status == Status::Running) else {
             bail!("Container {} is not running", record.id);
         };
         let pid = Pid::from_raw(pid);
-        let run = || self.run(&containers, &record, pid).map_err(|error| with_code(error, 126));
+        let run = || self.run(&containers, &record, pid).map_err(not_run);
         match (self.report, self.detach) {
             (true, _) => tell(run()),
             (false, true) => self.in_background(place),
@@ -128,9 +128,15 @@ impl Exec {
         command.args(&self.words);
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().context("cannot start this program again")?;
-        Client::new(ours).hear_started().map_err(|error| with_code(error, 126))?;
+        Client::new(ours).hear_started().map_err(not_run)?;
         Ok(0)
     }
+}
+
+/// Whatever the reason, in Docker's eyes the command could not be run.
+fn not_run(error: Error) -> Error {
+    let failed = Failed::from(error);
+    Failed { code: if failed.code == 125 { 126 } else { failed.code }, ..failed }.into()
 }
 
 /// Whoever waits at the other end of the line prints it.

@@ -321,7 +321,7 @@ fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return show(&error.render()),
         ErrorKind::MissingSubcommand => return show(&command.render_help()),
-        ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument => 1,
+        ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues => 1,
         ErrorKind::UnknownArgument if is_one_word_too_many(error) => 1,
         _ => 125,
     };

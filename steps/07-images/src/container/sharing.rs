@@ -34,7 +34,7 @@ impl Donor {
     pub(super) fn find(state: &Path, name: &str, what: &str) -> Result<Self> {
         let record = Containers::open(state)?.find(name)?;
         let dead = || format!("cannot join {what} of a non running container: {}", record.id);
-        let number = record.state.running_pid().with_context(dead)?;
+        let number = record.state.open_pid().with_context(dead)?;
         let pid = Pid::from_raw(number).with_context(dead)?;
         let process = pidfd_open(pid, PidfdFlags::empty()).with_context(dead)?;
         // Now that we hold it, it must still be the one of the record.

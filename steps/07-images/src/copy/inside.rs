@@ -71,7 +71,7 @@ fn hold(containers: &Containers, record: Record) -> Result<Held> {
 
 /// A descriptor of the root of the container's process (`man 5 proc_pid_root`); `None` if it does not run.
 fn root_of_running(record: &Record) -> Result<Option<OwnedFd>> {
-    let Some(pid) = record.state.running_pid() else { return Ok(None) };
+    let Some(pid) = record.state.open_pid() else { return Ok(None) };
     let root = match open(format!("/proc/{pid}/root"), DIRECTORY, Mode::empty()) {
         // It is about to end.
         Err(Errno::NOENT | Errno::SRCH) => return Ok(None),

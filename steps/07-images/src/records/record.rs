@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -131,6 +132,20 @@ impl State {
     /// Its process id, if the process of this id is still the one that was started.
     pub fn running_pid(&self) -> Option<i32> {
         self.pid.filter(|pid| self.start_time.is_some() && start_time(*pid) == self.start_time)
+    }
+
+    /// A process of the container's that may be looked at from outside. Our init may not, and what it
+    /// runs is its first child.
+    pub fn open_pid(&self) -> Option<i32> {
+        let pid = self.running_pid()?;
+        match fs::read_link(format!("/proc/{pid}/ns/user")) {
+            Ok(_) => return Some(pid),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            // It has ended, and nobody has collected its status yet.
+            Err(_) => return None,
+        }
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok();
+        children.and_then(|text| text.split_whitespace().next()?.parse().ok()).or(Some(pid))
     }
 
     /// It has ended just now.

@@ -15,7 +15,7 @@ use crate::records::Record;
 /// What it has there, as far as there is a container at all.
 pub(super) fn settings(record: &Record, mode: &str) -> Value {
     let has_own = !matches!(mode, "none" | "host") && !mode.starts_with("container:");
-    let pid = record.state.running_pid().filter(|_| has_own);
+    let pid = record.state.open_pid().filter(|_| has_own);
     let seen = pid.and_then(|pid| ask(Pid::from_raw(pid), Namespaces::NET, look).ok()).unwrap_or_default();
     let seen: Vec<&str> = seen.split(' ').collect();
     let part = |index: usize| seen.get(index).copied().unwrap_or_default();
