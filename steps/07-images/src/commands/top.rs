@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -31,7 +31,7 @@ impl Top {
             bail!("Container {} is not running", record.id);
         };
         let processes = processes(first)?;
-        let mut lines = self.ask_ps()?.into_iter();
+        let mut lines = self.ask_ps(&processes)?.into_iter();
         let titles = lines.next().unwrap_or_default();
         let titles: Vec<&str> = titles.split_whitespace().collect();
         let column = titles
@@ -50,25 +50,34 @@ impl Top {
         Ok(0)
     }
 
-    /// What `ps` prints of all processes: it is the host's, so nothing of the image is run.
-    fn ask_ps(&self) -> Result<Vec<String>> {
-        let mut ps = Command::new("ps");
-        match self.options.is_empty() {
-            true => ps.arg("-ef"),
-            false => ps.args(&self.options),
-        };
-        // However narrow the terminal is, no line is cut.
-        let output = match ps.env_remove("COLUMNS").stdin(Stdio::null()).output() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                bail!("ps is missing\nsudo apt install procps")
-            }
-            other => other.context("cannot run ps")?,
+    /// What `ps` prints of these processes, or of all. It is the host's, so nothing of the image is run.
+    fn ask_ps(&self, processes: &[i32]) -> Result<Vec<String>> {
+        let numbers: Vec<String> = processes.iter().map(i32::to_string).collect();
+        // Some options cannot be used together with a list of processes: then all are printed.
+        let output = match self.ps(&[format!("-q{}", numbers.join(","))])? {
+            output if output.status.success() => output,
+            _ => self.ps(&[])?,
         };
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             bail!("ps: {}", visible(said.lines().next().unwrap_or("it failed").as_bytes()));
         }
         Ok(output.stdout.split(|byte| *byte == b'\n').map(visible).collect())
+    }
+
+    fn ps(&self, more: &[String]) -> Result<Output> {
+        let mut ps = Command::new("ps");
+        match self.options.is_empty() {
+            true => ps.arg("-ef"),
+            false => ps.args(&self.options),
+        };
+        // However narrow the terminal is, no line is cut.
+        match ps.args(more).env_remove("COLUMNS").stdin(Stdio::null()).output() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                bail!("ps is missing\nsudo apt install procps")
+            }
+            other => other.context("cannot run ps"),
+        }
     }
 }
 
