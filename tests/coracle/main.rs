@@ -9,6 +9,7 @@ mod attach;
 mod completion;
 mod container;
 mod cp;
+mod damaged;
 mod debian;
 mod detached;
 mod diff;

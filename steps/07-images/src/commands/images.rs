@@ -14,7 +14,7 @@ use crate::names::{Reference, Version};
 use crate::records::now;
 use crate::sizes;
 use crate::store::{Named, Store};
-use crate::text::printable;
+use crate::text::{printable, tell};
 
 /// List the images that are here.
 #[derive(Debug, Clone, Args)]
@@ -45,6 +45,9 @@ impl Images {
     // ANCHOR: images
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         let store = place.store()?;
+        for name in store.damaged()? {
+            tell(format_args!("warning: the image {} is damaged: pull or load it again", printable(&name)));
+        }
         let mut images = store.images()?;
         self.keep_what_fits(&store, &mut images)?;
         images.sort_by(|one, other| created(&other.image).total_cmp(&created(&one.image)));

@@ -130,7 +130,7 @@ impl Containers {
     /// The directory cannot be read.
     pub fn uses(&self) -> Result<Vec<Use>> {
         let uses = self.all()?.into_iter().map(|record| Use {
-            running: matches!(record.state.status, Status::Running),
+            running: matches!(record.state.status, Status::Running | Status::Restarting),
             container: record.id,
             image: record.image_id,
             layers: record.layers,

@@ -26,6 +26,7 @@ mod incoming;
 mod index;
 mod removal;
 mod remove;
+mod repair;
 mod writer;
 
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -117,6 +118,7 @@ impl Store {
                 blobs::write_whole(&self.root, &layout, LAYOUT.as_bytes())?;
             }
         }
+        self.repair()?;
         Ok(())
     }
 
