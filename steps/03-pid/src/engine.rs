@@ -210,14 +210,14 @@ pub(crate) fn die_with_host(channel: &Channel) -> Result<()> {
 /// out of any root (CVE-2024-21626). To let the kernel close it at exec would be too late: the
 /// command itself may be named /proc/self/fd/9/bin/sh. Only the channel stays until then.
 fn close_what_the_host_had_open(channel: &Channel) -> Result<()> {
-    close_all_but(channel.as_raw_fd()).context("cannot close the open descriptors")
+    close_all_but(&[channel.as_raw_fd()]).context("cannot close the open descriptors")
 }
 // ANCHOR_END: container_side
 
 // ANCHOR: threads
 /// A clone copies only the thread that calls: a lock that another one holds would never be
 /// freed in the copy. A thread that was joined may take a moment to vanish.
-fn refuse_threads() -> Result<()> {
+pub(crate) fn refuse_threads() -> Result<()> {
     let mut threads = 0;
     for _ in 0..200 {
         threads = Path::new("/proc/self/task").read_dir().context("cannot read /proc/self/task")?.count();

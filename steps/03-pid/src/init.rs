@@ -36,7 +36,7 @@ pub(crate) fn init(command: &Command, channel: &Channel, signals: &Signals) -> R
         ForkResult::Parent { child } => {
             // What is left of the channel is the command's, so that its end of file says that the
             // command runs.
-            close_all_but(0).context("cannot close the channel")?;
+            close_all_but(&[]).context("cannot close the channel")?;
             let signals = Signals::block_with_children()?;
             forward_and_reap(child, &signals)
         }

@@ -57,17 +57,20 @@ pub(crate) fn leave(code: u8) -> ! {
 }
 
 // ANCHOR: close
-/// Closes all descriptors from 3 on but one (`man 2 close_range`).
+/// Closes all descriptors from 3 on but those (`man 2 close_range`).
 #[expect(unsafe_code, reason = "nix has no close_range; what owned a descriptor does not know of it")]
-pub(crate) fn close_all_but(kept: RawFd) -> Result<(), Errno> {
-    let below = (3, kept.unsigned_abs().saturating_sub(1));
-    let above = (kept.unsigned_abs().saturating_add(1).max(3), u32::MAX);
-    for (first, last) in [below, above] {
-        if first <= last {
+pub(crate) fn close_all_but(kept: &[RawFd]) -> Result<(), Errno> {
+    let mut kept: Vec<u32> =
+        kept.iter().map(|number| number.unsigned_abs()).filter(|number| *number > 2).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for end in kept.into_iter().chain([u32::MAX]) {
+        if first < end {
             // SAFETY: the caller is about to exec or to `leave`: nothing uses or drops what
             // owned these descriptors. The call itself takes integers.
-            Errno::result(unsafe { libc::close_range(first, last, 0) })?;
+            Errno::result(unsafe { libc::close_range(first, end - 1, 0) })?;
         }
+        first = end.saturating_add(1);
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Step 03: a process tree of our own, and the engine that all later steps use.
 //!
 //! In reading order: what a container is made of ([`Isolation`], [`Container`]), the dialogue
-//! between its two sides (`engine`), one more process in walls that stand (`join`), signals, becoming the command (`exec`), PID 1 (`init`), and
+//! between its two sides (`engine`), one more process in walls that stand (`join`), a helper of the host's (`companion`), signals, becoming the command (`exec`), PID 1 (`init`), and
 //! the isolations of this step. `kernel` holds the system calls that need `unsafe`.
 
 mod channel;
+mod companion;
 mod container;
 mod engine;
 mod exec;
@@ -17,6 +18,7 @@ mod running;
 mod signals;
 mod time;
 
+pub use companion::Companion;
 pub use container::{Container, Isolation, Last, launch};
 pub use engine::Created;
 pub use exec::environment;

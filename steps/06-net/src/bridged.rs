@@ -4,9 +4,10 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::unistd::Pid;
 use step01_unshare::message;
+use step03_pid::Companion;
 use step04_mount::Volume;
 use step05_userns::is_root;
 
@@ -17,7 +18,7 @@ use crate::folder::Folder;
 use crate::link::Veth;
 use crate::netlink::Netlink;
 use crate::resolv::{self, Files, Resolver};
-use crate::{NamesArgs, Published, others, say};
+use crate::{NamesArgs, Published, others, proxy, say};
 
 /// The container's end of the cable.
 const INSIDE: &str = "eth0";
@@ -33,14 +34,13 @@ pub(crate) struct Bridged {
     /// The address is ours while this folder is. Gone only while we are dropped.
     lease: Option<Folder>,
     firewall: Option<Firewall>,
+    /// For those who come by IPv6.
+    proxy: Option<Companion>,
 }
 
 impl Bridged {
     /// Takes an address. The bridge is there from now on.
     pub(crate) fn new(nft: &Path, published: Vec<Published>) -> Result<Self> {
-        if let Some(published) = published.iter().find(|published| published.host.is_ipv6()) {
-            bail!("cannot publish {}: behind the bridge only IPv4 is spoken", published.host);
-        }
         // It starts while we look for an address.
         let firewall = Some(Firewall::start(&mut Command::new(nft))?);
         let addresses = Addresses::lock()?;
@@ -49,7 +49,7 @@ impl Bridged {
         match leased {
             Ok((subnet, address, lease)) => {
                 let resolver = resolv::behind_bridge(subnet.gateway());
-                Ok(Self { address, subnet, resolver, published, lease: Some(lease), firewall })
+                Ok(Self { address, subnet, resolver, published, lease: Some(lease), firewall, proxy: None })
             }
             Err(error) => {
                 // What went wrong first is what the reader should know.
@@ -89,6 +89,7 @@ impl Bridged {
         };
         let firewall = self.firewall.as_mut().context("nft has ended")?;
         let chains = firewall.load(&rules)?;
+        self.proxy = proxy::start(&self.published, self.address)?;
         others::ask_to_let_through(firewall, &chains, &bridge)
     }
 
@@ -103,6 +104,7 @@ impl Bridged {
 
 impl Drop for Bridged {
     fn drop(&mut self) {
+        self.proxy = None;
         self.firewall = None;
         // The cable goes with the container's namespace. The address is given back under the
         // lock, so that nobody takes it while the bridge is removed.

@@ -152,7 +152,10 @@ impl Rules<'_> {
     /// the host itself. What the host calls 127.0.0.1 is not for others to use.
     fn published(&self) -> (String, String) {
         let (mut from_outside, mut from_host) = (String::new(), String::new());
-        for Published { protocol, host, container, .. } in self.published {
+        // By IPv6 nobody can be sent on to an IPv4 address: the proxy speaks with those.
+        for Published { protocol, host, container, .. } in
+            self.published.iter().filter(|port| port.host.is_ipv4())
+        {
             let (port, to) = (host.port(), format!("{}:{container}", self.address));
             let rule = |to_whom: &str| format!("{to_whom} {protocol} dport {port} dnat to {to}; ");
             if host.ip().is_unspecified() {

@@ -6,7 +6,7 @@
 //!
 //! In reading order: the wall ([`Net`]) and its options ([`NetArgs`]); how the kernel is spoken
 //! with (`netlink`, `link`); what is on the host (`bridged`, `bridge`, `addresses`,
-//! `forwarding`, `firewall`, `others`, `ports`); the ordinary user's way (`pasta`); the files
+//! `forwarding`, `firewall`, `others`, `ports`, `proxy`); the ordinary user's way (`pasta`); the files
 //! that say who is who (`resolv`); and how all of it is bound to our life (`helper`, `folder`).
 
 use std::io::Write;
@@ -29,6 +29,7 @@ mod firewall;
 mod forwarding;
 mod others;
 mod ports;
+mod proxy;
 pub use ports::{Protocol, Publish, Published};
 
 mod pasta;

@@ -1,13 +1,17 @@
 //! Published ports: `-p [ip:][hostPort:]containerPort[/protocol]`, as Docker has it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::str::FromStr;
 
 use anyhow::{Error, Result, anyhow};
 use nix::errno::Errno;
+use nix::sys::socket::sockopt::{Ipv6V6Only, ReuseAddr};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn6, bind, listen, setsockopt, socket,
+};
 
 // ANCHOR: publish
 /// One `-p`, as it was asked for.
@@ -44,7 +48,7 @@ pub struct Published {
     pub protocol: Protocol,
     /// While this is open, no other program can listen there, and neither can we a second time.
     /// The kernel closes it when we end.
-    held: Option<OwnedFd>,
+    pub(crate) held: Option<OwnedFd>,
 }
 
 impl Published {
@@ -152,10 +156,33 @@ impl Publish {
 impl Protocol {
     /// Listens, and tells where: port 0 means any.
     fn listen(self, at: SocketAddr) -> std::io::Result<(SocketAddr, OwnedFd)> {
-        match self {
-            Self::Tcp => TcpListener::bind(at).and_then(|socket| Ok((socket.local_addr()?, socket.into()))),
-            Self::Udp => UdpSocket::bind(at).and_then(|socket| Ok((socket.local_addr()?, socket.into()))),
+        match (self, at) {
+            (_, SocketAddr::V6(at)) => self.listen_v6(at),
+            (Self::Tcp, at) => {
+                TcpListener::bind(at).and_then(|socket| Ok((socket.local_addr()?, socket.into())))
+            }
+            (Self::Udp, at) => {
+                UdpSocket::bind(at).and_then(|socket| Ok((socket.local_addr()?, socket.into())))
+            }
         }
+    }
+
+    /// `[::]` would take the port for IPv4 as well, which another `-p` may want (`man 7 ipv6`, IPV6_V6ONLY).
+    fn listen_v6(self, at: SocketAddrV6) -> std::io::Result<(SocketAddr, OwnedFd)> {
+        let kind = if self == Self::Tcp { SockType::Stream } else { SockType::Datagram };
+        let socket = socket(AddressFamily::Inet6, kind, SockFlag::SOCK_CLOEXEC, None)?;
+        setsockopt(&socket, Ipv6V6Only, &true)?;
+        if self == Self::Tcp {
+            setsockopt(&socket, ReuseAddr, &true)?;
+        }
+        bind(socket.as_raw_fd(), &SockaddrIn6::from(at))?;
+        if self == Self::Udp {
+            let socket = UdpSocket::from(socket);
+            return Ok((socket.local_addr()?, socket.into()));
+        }
+        listen(&socket, Backlog::MAXCONN)?;
+        let socket = TcpListener::from(socket);
+        Ok((socket.local_addr()?, socket.into()))
     }
 }
 // ANCHOR_END: hold

@@ -108,11 +108,36 @@ fn port_that_is_in_use_is_an_error_and_nothing_is_left() {
 }
 
 #[test]
-fn ipv6_is_refused_behind_the_bridge() {
+fn who_comes_by_ipv6_is_served_by_a_proxy_that_ends_with_us() {
     let Some(lab) = Lab::of_root() else { return };
-    let output = lab.run("-p [::1]:8080:80", "true");
-    assert_eq!(output.status.code(), Some(125));
-    insta::assert_snapshot!(said(&output), @"step06: cannot publish [::1]:8080: behind the bridge only IPv4 is spoken");
+    let server = lab.start("-p [::1]:8080:80 -p 127.0.0.1:8080:80 -p [::]:8081:80", SERVE);
+    for address in ["[::1]:8080", "127.0.0.1:8080", "[::1]:8081"] {
+        assert_eq!(answer_soon(address).as_deref(), Some("served\n"), "{address}");
+    }
+    // What was asked for by IPv6 is not there by IPv4, and the host's loopback not for others.
+    assert!(TcpStream::connect("127.0.0.1:8081").is_err());
+    in_network_of(lab.outside(), || assert!(TcpStream::connect("192.0.2.1:8081").is_err()));
+    drop(server);
+    wait_until("it is free again", LIMIT, || TcpListener::bind("[::1]:8080").is_ok());
+}
+
+#[test]
+fn datagrams_by_ipv6_find_back() {
+    let Some(lab) = Lab::of_root() else { return };
+    let server = lab.start("-p [::1]:5353:53/udp", "sleep 60");
+    let inside = in_network_of(server.container, || UdpSocket::bind("0.0.0.0:53").unwrap());
+    let (one, two) = (UdpSocket::bind("[::1]:0").unwrap(), UdpSocket::bind("[::1]:0").unwrap());
+    for (asks, question) in [(&one, b"one"), (&two, b"two"), (&one, b"one")] {
+        for socket in [&inside, asks] {
+            socket.set_read_timeout(Some(LIMIT)).unwrap();
+        }
+        asks.send_to(question, "[::1]:5353").unwrap();
+        let mut buffer = [0; 16];
+        let (length, from) = inside.recv_from(&mut buffer).unwrap();
+        inside.send_to(&buffer[..length], from).unwrap();
+        let (length, from) = asks.recv_from(&mut buffer).unwrap();
+        assert_eq!((&buffer[..length], from.to_string().as_str()), (&question[..], "[::1]:5353"));
+    }
 }
 
 #[test]

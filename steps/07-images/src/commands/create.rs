@@ -59,7 +59,7 @@ pub(super) fn create(place: &Place, asking: Asking<RunArgs>, detached: bool) -> 
     };
     match rest() {
         Ok(()) => Ok((held, asked)),
-        Err(error) => held.remove().and(Err(error)),
+        Err(error) => held.remove_volumes().and_then(|()| held.remove()).and(Err(error)),
     }
 }
 // ANCHOR_END: create
