@@ -8,6 +8,7 @@ use super::options::When;
 use crate::manifest::{Image, Platform};
 use crate::names::{Reference, Version};
 use crate::pull::{PullOptions, pull, unpack_image};
+use crate::records::Record;
 use crate::registry::{self, Registry};
 use crate::store::Store;
 use crate::text::{answer, tell};
@@ -129,6 +130,20 @@ fn unpacked(store: &Store, image: Image) -> Result<Image> {
         task::in_child(move || warn(unpack_image(&store.writer()?, &again)?))?;
     }
     Ok(image)
+}
+
+/// Unpacks the layers of a container once more, where they may have been on their way to the disk when the machine
+/// went down. Nobody stands on such a tree: whoever starts a container comes by here.
+pub(super) fn renew_layers(place: &Place, record: &Record) -> Result<()> {
+    let store = place.store()?;
+    if record.layers.iter().all(|chain_id| store.has_tree(chain_id)) {
+        return Ok(());
+    }
+    match store.find(&record.image_id.to_string())? {
+        Some(image) => unpacked(&store, image).map(drop),
+        // Whatever is missing will be said by whoever misses it.
+        None => Ok(()),
+    }
 }
 
 fn make_host_tools(store: &Store) -> Result<Image> {

@@ -5,6 +5,7 @@ use clap::Args;
 use step03_pid::Failed;
 
 use super::monitor::start_monitor;
+use super::pull::renew_layers;
 use super::{Asking, Place, RunArgs, with_code};
 use crate::monitor::client::{Attached, Outcome};
 use crate::monitor::detach::DetachKeys;
@@ -56,6 +57,7 @@ impl Start {
     fn start_and_attach(&self, place: &Place, containers: &Containers, text: &str) -> Result<u8> {
         let record = containers.find(text)?;
         let run = read_again(containers, &record)?;
+        renew_layers(place, &record)?;
         let held = hold(containers, &record)?;
         let Some(held) = held else { bail!("You cannot attach to a running container: use attach") };
         let mut client = start_monitor(place, held, false)?;
@@ -78,6 +80,7 @@ impl Start {
 /// # Errors
 /// Its command cannot be run, or something that it needs has gone.
 pub(super) fn start(place: &Place, containers: &Containers, record: Record) -> Result<()> {
+    renew_layers(place, &record)?;
     let Some(held) = hold(containers, &record)? else { return Ok(()) };
     let started = start_monitor(place, held, false)?.hear_started();
     // The exit code of the command is not that of `start`.

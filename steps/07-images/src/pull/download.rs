@@ -61,15 +61,6 @@ pub(super) fn download_and_unpack(
         }
         // Only the threads hold one now: when they are gone, so is the channel.
         drop(sender);
-        // The disk may work while we do: at the end there is less to wait for. Its errors are found there.
-        let (written, writes) = channel();
-        let sync = move || {
-            while writes.recv().is_ok() {
-                let _ = writer.sync();
-            }
-        };
-        // Without this thread it takes longer, no more.
-        let _ = thread::Builder::new().spawn_scoped(scope, sync);
         let mut here: HashSet<Digest> = HashSet::new();
         let mut unpack_all = || -> Result<()> {
             let mut unpacking = Unpacking::new(writer);
@@ -81,14 +72,12 @@ pub(super) fn download_and_unpack(
                     item.progress.end("Already exists");
                     continue;
                 };
-                let _ = written.send(());
                 item.progress.end("Pull complete");
                 omissions.iter().for_each(|omission| progress.say(&format!("warning: {omission}")));
             }
             unpacking.finish()
         };
         let outcome = unpack_all();
-        drop(written);
         stop.store(true, Ordering::Relaxed);
         outcome
     })
@@ -110,7 +99,7 @@ fn download(writer: &Writer, registry: &Registry, item: &Item, stop: &AtomicBool
     };
     go_on(0)?;
     // What is unpacked was verified; what is not will be read again, so it had better be right.
-    let is_unpacked = writer.layer(&item.layer.chain_id).is_dir();
+    let is_unpacked = writer.has_tree(&item.layer.chain_id);
     if is_unpacked && writer.has_blob(blob) || writer.has_verified_blob(blob)? {
         return Ok(());
     }

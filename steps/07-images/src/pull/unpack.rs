@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::digest::Digest;
 use crate::layers;
 use crate::manifest::{Image, Layer};
 use crate::store::{Writer, remove_tree};
@@ -28,7 +29,7 @@ pub(super) struct Unpacking<'a> {
     /// The trees so far, the topmost first, as overlayfs counts them.
     lower: Vec<PathBuf>,
     /// Those that do not have their name yet.
-    fresh: Vec<(Unfinished, PathBuf)>,
+    fresh: Vec<(Unfinished, Digest)>,
 }
 
 impl<'a> Unpacking<'a> {
@@ -38,6 +39,7 @@ impl<'a> Unpacking<'a> {
 
     /// Unpacks the next layer into `tmp/`; `None` if its tree is there already.
     pub fn layer(&mut self, layer: &Layer) -> Result<Option<Vec<String>>> {
+        self.writer.drop_doubtful(&layer.chain_id)?;
         let place = self.writer.layer(&layer.chain_id);
         if place.is_dir() {
             self.lower.insert(0, place);
@@ -48,21 +50,13 @@ impl<'a> Unpacking<'a> {
         let number = self.lower.len() + 1;
         let omissions = layers::unpack(number, &mut blob, &layer.diff_id, &self.lower, &tree.0)?;
         self.lower.insert(0, tree.0.clone());
-        self.fresh.push((tree, place));
+        self.fresh.push((tree, layer.chain_id));
         Ok(Some(omissions))
     }
 
-    /// Gives the trees their names, when all of their files are on the disk: after a power cut, a tree with a name is
-    /// whole.
+    /// Gives the trees their names.
     pub fn finish(self) -> Result<()> {
-        if self.fresh.is_empty() {
-            return Ok(());
-        }
-        self.writer.sync()?;
-        for (tree, place) in self.fresh {
-            tree.becomes(&place)?;
-        }
-        Ok(())
+        self.fresh.iter().try_for_each(|(tree, chain_id)| self.writer.name_tree(&tree.0, chain_id))
     }
 }
 
@@ -79,10 +73,6 @@ impl Unfinished {
             Ok::<_, std::io::Error>(Self(tree))
         };
         make().with_context(|| format!("cannot make a folder in {}", folder.display()))
-    }
-
-    fn becomes(self, place: &std::path::Path) -> Result<()> {
-        fs::rename(&self.0, place).with_context(|| format!("cannot make {}", place.display()))
     }
 }
 

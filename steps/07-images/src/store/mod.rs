@@ -6,6 +6,7 @@
 //!   blobs/sha256/<hex>         manifests, configs and compressed layers, named by their hash
 //!   layers/<hex>/              ours: each layer unpacked once, named by its chain id
 //!   sizes/<hex>                ours: how many bytes a layer's files have, once somebody asked
+//!   fresh/<hex>                ours: marks of trees that may not be on the disk yet
 //!   tmp/                       ours: what is not finished; it becomes visible by a rename. `partial-<hex>`
 //!                              is the beginning of a blob, which the next pull goes on with
 //! ```
@@ -22,6 +23,7 @@
 
 mod blobs;
 mod collect;
+mod fresh;
 mod incoming;
 mod index;
 mod removal;
@@ -50,7 +52,8 @@ use index::{Entry, Index};
 const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// What may be in the folder of a store that was not finished: its own names, and that of the containers beside it.
-const OURS: [&str; 7] = ["blobs", "containers", "index.json", "layers", "oci-layout", "sizes", "tmp"];
+const OURS: [&str; 8] =
+    ["blobs", "containers", "fresh", "index.json", "layers", "oci-layout", "sizes", "tmp"];
 
 /// A place for images. Cheap to clone: it is a path.
 #[derive(Clone, Debug)]
@@ -214,9 +217,14 @@ impl Store {
         image.layers.iter().all(|layer| self.has_blob(&layer.blob))
     }
 
+    /// Whether a layer is here unpacked, and whole for certain.
+    pub fn has_tree(&self, chain_id: &Digest) -> bool {
+        self.layer(chain_id).is_dir() && !fresh::is_doubtful(&self.root, chain_id)
+    }
+
     /// Whether all of the image's layers are here unpacked.
     pub fn is_unpacked(&self, image: &Image) -> bool {
-        image.layers.iter().all(|layer| self.layer(&layer.chain_id).is_dir())
+        image.layers.iter().all(|layer| self.has_tree(&layer.chain_id))
     }
 
     /// The lock for *reading*: waits while something is being removed.

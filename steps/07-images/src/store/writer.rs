@@ -23,7 +23,7 @@ pub struct Writer {
     pub(super) store: Store,
     #[expect(dead_code, reason = "it is held, not used")]
     lock: Lock,
-    /// Something has a name, and may not be on the disk yet.
+    /// Something has a name that is not on the disk yet, and that nobody can be asked for again.
     unsynced: AtomicBool,
 }
 
@@ -47,7 +47,9 @@ impl Writer {
         incoming::sweep(&store.root, |path, error| {
             tell(format_args!("warning: cannot remove {}: {error}", path.display()));
         })?;
-        Ok(Self { store, lock, unsynced: AtomicBool::new(false) })
+        let writer = Self { store, lock, unsynced: AtomicBool::new(false) };
+        writer.settle()?;
+        Ok(writer)
     }
 
     /// Whether a blob is here with the right content; if its content is wrong, it is removed.
@@ -71,11 +73,10 @@ impl Writer {
         Incoming::new(&self.store, expected)
     }
 
-    /// Gives a blob its name, if it is what was expected. It is on the disk after the next [`Writer::sync`].
+    /// Gives a blob its name, if it is what was expected. Nobody waits until it is on the disk: what a power cut makes of
+    /// it has another size or another hash, and is fetched again.
     pub fn keep(&self, blob: Incoming) -> Result<()> {
-        blob.keep()?;
-        self.unsynced.store(true, Ordering::Relaxed);
-        Ok(())
+        blob.keep()
     }
 
     /// Returns when all that was written is on the disk. One syncfs(2) costs less than an fsync(2) for each file.
@@ -126,7 +127,7 @@ impl Writer {
 
     /// Names an image, as the last act of whatever brought it here.
     pub fn tag(&self, reference: &Reference, manifest: &Descriptor) -> Result<()> {
-        // The blobs and their names must be on the disk before something points to them.
+        // The names of the blobs must be on the disk before something points to them.
         if self.unsynced.load(Ordering::Relaxed) {
             self.sync()?;
         }

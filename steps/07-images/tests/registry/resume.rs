@@ -185,3 +185,56 @@ fn r6_what_was_left_is_never_followed_elsewhere() {
 
     assert_eq!(fs::read_to_string(precious).unwrap(), "precious");
 }
+
+/// The boot ids beside the trees become those of another boot.
+fn power_cut(here: &Here) {
+    for mark in here.below("fresh") {
+        fs::write(mark, "another boot\n").unwrap();
+    }
+}
+
+#[test]
+fn h3_a_tree_that_was_on_its_way_to_the_disk_at_a_power_cut_is_unpacked_again() {
+    if !as_root() {
+        return;
+    }
+    let (here, content) = (Here::new(), large());
+    let served = content.served();
+    let server = Server::start(move |ask| served.answer(ask));
+    let name = format!("{}/x:1", server.host);
+    let image = here.pull(&name).unwrap();
+    let (chain_id, file) =
+        (image.layers[0].chain_id, here.store.layer(&image.layers[0].chain_id).join("noise"));
+    fs::write(&file, "what the power cut has left").unwrap();
+    assert!(here.store.has_tree(&chain_id));
+    power_cut(&here);
+
+    assert!(!here.store.has_tree(&chain_id) && !here.store.is_unpacked(&image));
+    let writer = here.store.writer().unwrap();
+    step07_images::pull::unpack_image(&writer, &image).unwrap();
+
+    assert!(here.store.is_unpacked(&image));
+    assert_eq!(fs::metadata(&file).unwrap().len(), 300_000);
+    assert_eq!(server.count(&content.layer_path(0)), 1);
+    drop(writer);
+    // The blob too may be what is damaged: another size is another blob.
+    power_cut(&here);
+    fs::write(here.store.blob(&image.layers[0].blob.digest), "").unwrap();
+    assert_eq!(here.pull(&name).unwrap(), image);
+    assert_eq!(server.count(&content.layer_path(0)), 2);
+    assert!(here.store.is_unpacked(&image));
+}
+
+#[test]
+fn h3_the_next_writer_takes_the_doubt_away() {
+    if !as_root() {
+        return;
+    }
+    let (here, served) = (Here::new(), Content::tiny().served());
+    let server = Server::start(move |ask| served.answer(ask));
+    let image = here.pull(&format!("{}/x:1", server.host)).unwrap();
+    assert_eq!(here.below("fresh").len(), 1);
+    drop(here.store.writer().unwrap());
+    assert_eq!(here.below("fresh").len(), 0);
+    assert!(here.store.is_unpacked(&image));
+}

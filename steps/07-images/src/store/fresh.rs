@@ -1,0 +1,80 @@
+//! Trees that may not be on the disk yet.
+//!
+//! To wait until the disk has all files of a layer takes longer than to make them. So nobody waits: a tree gets a *mark*
+//! in `fresh/`, which holds the boot id of the machine (`man 5 proc`, /proc/sys/kernel/random/boot_id), and then its
+//! name. A file system keeps the order of names, so whoever sees the tree after a power cut sees the mark as well, with
+//! the id of another boot: that tree is doubtful, and is unpacked again from its blob, which has a hash. The next writer
+//! lets the disk catch up, when most of it has long been written, and takes the marks away.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::Writer;
+use super::remove_tree;
+use crate::digest::Digest;
+
+fn folder(root: &Path) -> PathBuf {
+    root.join("fresh")
+}
+
+fn this_boot() -> io::Result<String> {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id")
+}
+
+/// Whether a tree may have been on its way to the disk when the machine went down.
+pub(super) fn is_doubtful(root: &Path, chain_id: &Digest) -> bool {
+    match fs::read_to_string(folder(root).join(chain_id.hex())) {
+        Ok(boot) => !this_boot().is_ok_and(|this| this == boot),
+        // Names that are not there are the rule; what cannot be read tells nothing good.
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
+}
+
+impl Writer {
+    /// Gives a tree its name. It is on the disk after the next writer has come, or else doubtful.
+    pub fn name_tree(&self, tree: &Path, chain_id: &Digest) -> Result<()> {
+        let place = self.layer(chain_id);
+        match this_boot() {
+            Ok(this) => fs::create_dir_all(folder(&self.root))
+                .and_then(|()| fs::write(folder(&self.root).join(chain_id.hex()), this))
+                .context("cannot mark a tree")?,
+            // Where nobody can tell one boot from the next, there is nothing but to wait.
+            Err(_) => self.sync()?,
+        }
+        fs::rename(tree, &place).with_context(|| format!("cannot make {}", place.display()))
+    }
+
+    /// Makes room for a tree, if the one that is there is doubtful.
+    pub fn drop_doubtful(&self, chain_id: &Digest) -> Result<()> {
+        let place = self.layer(chain_id);
+        if !place.is_dir() || !is_doubtful(&self.root, chain_id) {
+            return Ok(());
+        }
+        let drop = || -> io::Result<()> {
+            // Half gone it must not keep its name.
+            let away = self.root.join("tmp").join(chain_id.hex());
+            fs::rename(&place, &away)?;
+            remove_tree(&away)?;
+            fs::remove_file(folder(&self.root).join(chain_id.hex()))
+        };
+        drop().with_context(|| format!("cannot remove {}, which may be damaged", place.display()))
+    }
+
+    /// Lets the disk catch up, and takes the marks of this boot away.
+    pub(super) fn settle(&self) -> Result<()> {
+        let Ok(this) = this_boot() else { return Ok(()) };
+        let marks =
+            fs::read_dir(folder(&self.root)).into_iter().flatten().flatten().map(|entry| entry.path());
+        let of_this_boot = |mark: &PathBuf| fs::read_to_string(mark).is_ok_and(|boot| boot == this);
+        let marks: Vec<PathBuf> = marks.filter(of_this_boot).collect();
+        if marks.is_empty() {
+            return Ok(());
+        }
+        self.sync()?;
+        let taken = marks.iter().try_for_each(fs::remove_file);
+        taken.context("cannot take the marks of what is on the disk away")
+    }
+}
