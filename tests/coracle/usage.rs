@@ -107,3 +107,26 @@ fn i11_answers_that_nobody_takes_are_no_panic() {
     assert_eq!(shell("\"$@\" 2>/dev/full", &observed).code, 0);
     assert_eq!(shell("\"$@\" 2>/dev/full", &["rm", "nobody"]).code, 1);
 }
+
+#[test]
+fn commands_that_only_docker_has_are_named_with_a_reason() {
+    let boat = Boat::empty();
+    for (words, reason) in [
+        ("build .", "buildah"),
+        ("network ls", "one network"),
+        ("push x", "skopeo copy"),
+        ("compose up", "--network"),
+    ] {
+        let error = boat.coracle(words).failed(1, "is not part of Coracle");
+        assert!(error.contains(reason), "{error}");
+    }
+    let error = boat.coracle("nonsense").failed(1, "nonsense");
+    assert!(!error.contains("not part of"), "{error}");
+}
+
+#[test]
+fn version_is_told_by_both_names() {
+    let boat = Boat::empty();
+    let version = format!("coracle {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!((boat.coracle("-v").ok(), boat.coracle("--version").ok()), (version.clone(), version));
+}

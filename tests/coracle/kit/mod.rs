@@ -128,7 +128,13 @@ impl Boat {
 
 impl Drop for Boat {
     fn drop(&mut self) {
-        if std::thread::panicking() || !self.root().exists() {
+        if !self.root().exists() {
+            return;
+        }
+        if std::thread::panicking() {
+            // What runs in the background would do so for ever.
+            let ids = self.coracle("ps --quiet").out.replace('\n', " ");
+            self.coracle(&format!("rm --force {ids}"));
             return;
         }
         // What belongs to other ids of a user only `coracle` can remove.

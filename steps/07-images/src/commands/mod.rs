@@ -1,5 +1,6 @@
 //! The commands: one file each, and what they share.
 
+mod absent;
 mod asking;
 mod attach;
 mod completion;
@@ -240,6 +241,9 @@ impl Common {
 /// Where images and containers are kept.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
+    /// Print version
+    #[arg(short, long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
     /// Where images and containers are kept
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
@@ -325,6 +329,11 @@ fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
         ErrorKind::UnknownArgument if is_one_word_too_many(error) => 1,
         _ => 125,
     };
+    if let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some(text) = absent::why(verb)
+    {
+        return Err(Failed { code: 1, text }.into());
+    }
     // clap says more, in several paragraphs: the first one is what is wrong.
     let text = error.render().to_string();
     let what = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
