@@ -123,6 +123,24 @@ fn i4_datagrams_are_published_as_well() {
 }
 
 #[test]
+fn i4_who_comes_by_ipv6_is_served() {
+    let Some(boat) = connected() else { return };
+    let Ok(free) = TcpListener::bind("[::1]:0") else {
+        return support::not_run("this host has no IPv6: sysctl net.ipv6.conf.lo.disable_ipv6=0");
+    };
+    let host = free.local_addr().unwrap();
+    drop(free);
+    let mut runs =
+        Started::of(&mut run(&boat, &format!("-p {host}:80"), "echo started; exec httpd -f -p 80 -h /"));
+    assert_eq!(published(&boat), [format!("{host}->80/tcp")]);
+    wait_until("it answers", LIMIT, || get(host).is_some_and(|text| text.ends_with("hello from above\n")));
+    runs.signal(nix::sys::signal::Signal::SIGKILL);
+    runs.end();
+    boat.coracle("ps").ok();
+    wait_until("it is free again", LIMIT, || TcpListener::bind(host).is_ok());
+}
+
+#[test]
 fn i4_one_of_a_range_is_any_that_is_free() {
     let Some(boat) = connected() else { return };
     // Three in a row that are free just now.

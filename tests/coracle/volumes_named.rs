@@ -239,3 +239,40 @@ fn labels_of_mount_are_those_of_the_new_volume() {
     boat.sh("--mount type=volume,src=vol,dst=/v,volume-label=a=b", "true").ok();
     assert_eq!(boat.coracle("volume ls -q --filter label=a=b").ok(), "vol");
 }
+
+#[test]
+fn what_was_said_holds_when_it_is_started_again_elsewhere() {
+    let Some(boat) = boat() else { return };
+    let (here, there) = (boat.path("here"), boat.path("there"));
+    fs::create_dir_all(here.join("folder")).unwrap();
+    fs::create_dir_all(&there).unwrap();
+    fs::write(here.join("folder/file"), "of the host\n").unwrap();
+    fs::write(here.join("variables"), "FILED=then\n").unwrap();
+    let script = "echo $PASSED $FILED; cat /x/file; echo once >>/own/file; cat /own/file";
+    let words =
+        ["create", "--name=again", "--network=none", "-v", "./folder:/x", "-v", "/own", "-e", "PASSED"];
+    let mut create = boat.command(words);
+    create.args(["--env-file", "variables", &boat.image, "sh", "-c", script]);
+    let id = Ran::of(create.current_dir(&here).env("PASSED", "then"));
+    assert_eq!(id.code, 0, "{id:?}");
+    fs::remove_file(here.join("variables")).unwrap();
+    for times in 1..=2 {
+        let mut start = boat.command(["start", "--attach", "again"]);
+        let seen = Ran::of(start.current_dir(&there).env("PASSED", "now")).ok();
+        assert_eq!(seen, format!("then then\nof the host\n{}", ["once"; 2][..times].join("\n")));
+    }
+    assert_eq!(names(&boat.root().join("volumes")).len(), 1);
+    boat.coracle("rm -v again").ok();
+    assert_eq!(names(&boat.root().join("volumes")), Vec::<String>::new());
+}
+
+#[test]
+fn a_container_that_could_not_be_made_leaves_no_volume() {
+    let Some(boat) = with_files() else { return };
+    let file = boat.path("cid");
+    fs::write(&file, "").unwrap();
+    let options = format!("--cidfile {}", file.display());
+    boat.run(&options, &["true"]).failed(125, "container ID file found");
+    boat.assert_no_container();
+    assert_eq!(names(&boat.root().join("volumes")), Vec::<String>::new());
+}
