@@ -168,7 +168,12 @@ fn docker_and_podman_run_what_was_saved() {
     {
         return;
     }
-    if !have(&[("docker", "docker.io"), ("dockerd", "docker.io"), ("podman", "podman")]) {
+    if !have(&[
+        ("docker", "docker.io"),
+        ("dockerd", "docker.io"),
+        ("containerd", "containerd"),
+        ("podman", "podman"),
+    ]) {
         return;
     }
     let Some(image) = Image::busybox(json!({"Cmd": ["cat", "/second"]})) else { return };

@@ -78,12 +78,12 @@ fn system_counts_what_there_is_and_removes_what_nobody_needs() {
     let Some(image) = Image::busybox(json!({"Cmd": ["true"]})) else { return };
     let boat = Boat::holding(&image);
     Image::small(json!({})).write(&boat.root(), "docker.io/library/unused:1");
-    boat.run("--name kept", &["sh", "-c", "echo 12345 > /written"]).ok();
+    boat.run("--name kept -v kept:/kept", &["sh", "-c", "echo 12345 > /written; echo 1 > /kept/one"]).ok();
     let df = || -> Vec<Value> {
         let lines = boat.coracle("system df --format json").ok();
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
-    let [images, containers] = &df()[..] else { panic!("{:?}", df()) };
+    let [images, containers, volumes] = &df()[..] else { panic!("{:?}", df()) };
     assert_eq!(
         (&images["Type"], &images["TotalCount"], &images["Active"]),
         (&json!("Images"), &json!("2"), &json!("1"))
@@ -91,8 +91,10 @@ fn system_counts_what_there_is_and_removes_what_nobody_needs() {
     assert!(images["Reclaimable"].as_str().unwrap().ends_with("(0%)"), "{images}");
     assert_eq!((&containers["TotalCount"], &containers["Active"]), (&json!("1"), &json!("0")));
     assert_eq!((&containers["Size"], &containers["Reclaimable"]), (&json!("6B"), &json!("6B (100%)")));
+    assert_eq!((&volumes["Type"], &volumes["TotalCount"]), (&json!("Local Volumes"), &json!("1")));
+    assert_eq!((&volumes["Active"], &volumes["Reclaimable"]), (&json!("1"), &json!("0B (0%)")));
     let table = boat.coracle("system df").ok();
-    let header = "TYPE         TOTAL     ACTIVE    SIZE      RECLAIMABLE";
+    let header = "TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE";
     assert_eq!(table.lines().next(), Some(header), "{table}");
 
     let done = boat.coracle("system prune --force").ok();
@@ -101,6 +103,7 @@ fn system_counts_what_there_is_and_removes_what_nobody_needs() {
         "{done}"
     );
     assert_eq!(df()[1]["TotalCount"], "0");
+    assert_eq!((&df()[2]["Active"], &df()[2]["Reclaimable"]), (&json!("0"), &json!("2B (100%)")));
     assert_eq!(df()[0]["Active"], "0");
     let done = boat.coracle("system prune --all --force --filter until=2019-01-01").ok();
     assert_eq!(done, "Total reclaimed space: 0B");

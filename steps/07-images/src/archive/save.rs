@@ -30,6 +30,9 @@ pub struct Wanted {
 /// A blob is damaged, or the archive cannot be written.
 pub fn save(store: &Store, images: &[Wanted], output: &mut dyn Write) -> Result<()> {
     let mut archive = Archive { store, builder: Builder::new(output), written: HashSet::new() };
+    // Who unpacks this without being root may make folders, but not give them to root.
+    archive.folder("blobs/")?;
+    archive.folder("blobs/sha256/")?;
     let (mut manifests, mut table) = (Vec::new(), Vec::new());
     let mut repositories: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for Wanted { image, names } in images {
@@ -138,6 +141,14 @@ impl Archive<'_> {
             true => self.file(&format!("blobs/sha256/{}", digest.hex()), size, content),
             false => Ok(()),
         }
+    }
+
+    fn folder(&mut self, name: &str) -> Result<()> {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::Directory);
+        header.set_mode(0o755);
+        header.set_size(0);
+        self.builder.append_data(&mut header, name, io::empty()).context("cannot write the archive")
     }
 
     fn file(&mut self, name: &str, size: u64, content: &mut dyn Read) -> Result<()> {

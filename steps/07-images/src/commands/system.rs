@@ -16,6 +16,7 @@ use crate::records::Status;
 use crate::sizes;
 use crate::store::Store;
 use crate::text::answer;
+use crate::volumes::{Volume, Volumes, users};
 
 /// What concerns all of the state directory.
 #[derive(Debug, Subcommand)]
@@ -71,12 +72,12 @@ struct Room {
 impl Df {
     // ANCHOR: df
     fn execute(&self, place: &Place) -> Result<u8> {
-        let (images, containers) = (images(place)?, containers(place)?);
+        let (images, containers, volumes) = (images(place)?, containers(place)?, volumes(place)?);
         let list = List {
             headers: HEADERS.to_vec(),
             columns: HEADERS.iter().map(|(name, _)| *name).collect(),
             only: None,
-            rows: vec![images.row("Images"), containers.row("Containers")],
+            rows: vec![images.row("Images"), containers.row("Containers"), volumes.row("Local Volumes")],
         };
         list.print(&self.format)
     }
@@ -155,6 +156,22 @@ fn containers(place: &Place) -> Result<Room> {
         active: records.iter().filter(|record| runs(record.state.status)).count(),
         bytes: sizes.iter().sum(),
         reclaimable: stopped.map(|(_, size)| size).sum(),
+    })
+}
+
+/// What was put into volumes.
+fn volumes(place: &Place) -> Result<Room> {
+    let records = place.containers()?.all()?;
+    let kept = Volumes::of(place.store()?.root());
+    let all = kept.all()?;
+    let sizes = sizes::of(all.iter().map(|volume| kept.data(&volume.name)).collect())?;
+    let is_used = |volume: &Volume| users(&volume.name, &records).next().is_some();
+    let unused = all.iter().zip(&sizes).filter(|(volume, _)| !is_used(volume));
+    Ok(Room {
+        total: all.len(),
+        active: all.iter().filter(|volume| is_used(volume)).count(),
+        bytes: sizes.iter().sum(),
+        reclaimable: unused.map(|(_, size)| size).sum(),
     })
 }
 
