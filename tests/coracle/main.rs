@@ -23,6 +23,7 @@ mod killed;
 mod killed_detached;
 mod life;
 mod logs;
+mod many;
 mod names;
 mod options;
 mod oracle;

@@ -44,11 +44,11 @@ impl Ps {
     // ANCHOR: ps
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         let (store, containers) = (place.store()?, place.containers()?);
-        let mut records = containers.all()?;
         let filters = Filters(&self.filters);
         let newest = if self.latest { 1 } else { self.last };
         // Whoever names a state, or a number, means all containers.
         let all = self.all || newest > 0 || filters.values("status").next().is_some();
+        let mut records = if all { containers.all()? } else { containers.not_ended()? };
         ps_filters::apply(&filters, &store, &containers, &mut records)?;
         records.retain(|record| all || record.state.status == Status::Running);
         if newest > 0 {

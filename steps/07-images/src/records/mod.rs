@@ -5,16 +5,20 @@
 //!   containers/ID/words         the words of `run`, settled: its walls are built from them
 //!   containers/ID/image.json    the image, as it was when the container was made
 //!   containers/ID/state.json    how far it has come
+//!   ended/ID                    an empty file, once it has ended: see `ended`
 //!   containers/ID/l upper work merged   its file system: see `Overlay`
 //! ```
 //! There is no daemon that would know what runs. Whoever runs a container holds a lock on its
 //! directory, and the kernel takes the lock from the dead: a record that says "running" and
 //! whose lock is free is of a container whose monitor was killed.
 
+mod ended;
 mod recipe;
 mod record;
 mod words;
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -30,6 +34,7 @@ pub use record::{Record, State, Status, now};
 pub use words::{check_name, new_id, new_name};
 
 use crate::monitor::STOPPED;
+use crate::names::is_id;
 use crate::store::Use;
 use crate::task;
 use crate::text::printable;
@@ -112,9 +117,30 @@ impl Containers {
     /// # Errors
     /// The directory cannot be read.
     pub fn all(&self) -> Result<Vec<Record>> {
-        let entries = fs::read_dir(&self.directory).with_context(|| cannot(&self.directory))?;
+        self.read(&HashSet::new())
+    }
+
+    /// Reads the records of those that have not ended, and perhaps of some that have. The others cost nothing.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn not_ended(&self) -> Result<Vec<Record>> {
+        self.read(&ended::all(&self.directory))
+    }
+
+    fn read(&self, passed_over: &HashSet<OsString>) -> Result<Vec<Record>> {
+        let entries = fs::read_dir(&self.directory).with_context(|| cannot(&self.directory))?.flatten();
+        let read = |entry: fs::DirEntry| {
+            let record = Record::read(&entry.path());
+            if record.as_ref().is_ok_and(|record| record.state.status == Status::Exited) {
+                return record.ok();
+            }
+            // Should it be noted as ended, after a power cut: the next sweep looks what is wrong with it.
+            let _ = ended::forget(&entry.path());
+            record.ok()
+        };
         let mut records: Vec<_> =
-            entries.filter_map(|entry| Record::read(&entry.ok()?.path()).ok()).collect();
+            entries.filter(|entry| !passed_over.contains(&entry.file_name())).filter_map(read).collect();
         records.sort_by(|one, other| other.created.total_cmp(&one.created));
         Ok(records)
     }
@@ -143,6 +169,12 @@ impl Containers {
     /// # Errors
     /// None or several are found, in Docker's words.
     pub fn find(&self, text: &str) -> Result<Record> {
+        // A whole id is the name of its directory.
+        if is_id(text)
+            && let Ok(record) = Record::read(&self.directory.join(text))
+        {
+            return Ok(record);
+        }
         let all = self.all()?;
         let exact =
             all.iter().find(|record| record.id == text || record.name == text.trim_start_matches('/'));
@@ -208,8 +240,12 @@ impl Containers {
     /// The directory cannot be read or changed.
     pub fn sweep(&self) -> Result<()> {
         let _alone = self.lock()?;
+        let ended = ended::all(&self.directory);
         for entry in fs::read_dir(&self.directory).with_context(|| cannot(&self.directory))? {
             let directory = entry.with_context(|| cannot(&self.directory))?.path();
+            if directory.file_name().is_some_and(|id| ended.contains(id)) {
+                continue;
+            }
             // Reading is cheaper than locking, and says nothing about most of them.
             let record = Record::read(&directory);
             if record.as_ref().is_ok_and(|record| record.state.status == Status::Exited && !record.remove) {
@@ -252,7 +288,15 @@ impl Held {
     /// # Errors
     /// The disk is full.
     pub fn write_state(&self) -> Result<()> {
-        self.record.write_state(&self.directory)
+        let has_ended = self.record.state.status == Status::Exited && !self.record.remove;
+        if !has_ended {
+            ended::forget(&self.directory)?;
+        }
+        self.record.write_state(&self.directory)?;
+        if has_ended {
+            ended::note(&self.directory);
+        }
+        Ok(())
     }
 
     /// The lock, to be handed on to another process.
@@ -326,6 +370,7 @@ impl Held {
 
 /// The record goes last, so that what is left after a kill in between is still known.
 fn remove_directory(directory: &Path) -> Result<()> {
+    ended::forget(directory)?;
     for name in ["merged", "work", "upper", "l"] {
         let path = directory.join(name);
         if !path.exists() {

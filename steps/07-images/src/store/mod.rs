@@ -52,8 +52,8 @@ use index::{Entry, Index};
 const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// What may be in the folder of a store that was not finished: its own names, and that of the containers beside it.
-const OURS: [&str; 8] =
-    ["blobs", "containers", "fresh", "index.json", "layers", "oci-layout", "sizes", "tmp"];
+const OURS: [&str; 9] =
+    ["blobs", "containers", "ended", "fresh", "index.json", "layers", "oci-layout", "sizes", "tmp"];
 
 /// A place for images. Cheap to clone: it is a path.
 #[derive(Clone, Debug)]
