@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::kit::image::Content;
+use crate::kit::image::{Content, noise, ranged, tar};
 use crate::kit::server::{Ask, Reply, Server, bearer, guarded, token_server, unauthorized};
 use crate::kit::{Here, as_root};
 
@@ -82,6 +82,39 @@ fn r4_a_token_that_expires_on_the_way_is_fetched_anew_once_for_each_request() {
     here.pull(&format!("{}/x:1", registry.host)).unwrap();
 
     assert_eq!(tokens.count("/token"), 3, "manifest, config and layer");
+}
+
+#[test]
+fn r4_a_token_that_expires_within_a_layer_is_fetched_anew_and_the_rest_asked_for() {
+    if !as_root() {
+        return;
+    }
+    let (here, content) = (Here::new(), Content::of(&[tar(&[("noise", &noise(300_000))])]));
+    let (served, path) = (content.served(), content.layer_path(0));
+    let number = Arc::new(AtomicUsize::new(1));
+    let given = number.clone();
+    let tokens = Server::start(move |_| {
+        Reply::ok(format!("{{\"token\": \"{}\"}}", given.load(Ordering::SeqCst)).into_bytes())
+    });
+    let challenge = bearer(&format!("http://{}/token", tokens.host));
+    let registry = Server::start(move |ask: &Ask| {
+        let now = number.load(Ordering::SeqCst);
+        if ask.header("authorization") != Some(&format!("Bearer {now}")) {
+            return unauthorized(&challenge);
+        }
+        match ask.path == path && now == 1 {
+            true => {
+                number.store(2, Ordering::SeqCst);
+                served.answer(ask).cut_at(100_000)
+            }
+            false => ranged(ask, served.answer(ask)),
+        }
+    });
+
+    here.pull(&format!("{}/x:1", registry.host)).unwrap();
+
+    assert_eq!(tokens.count("/token"), 2);
+    assert_eq!(registry.asked().last().unwrap().header("range"), Some("bytes=100000-"));
 }
 
 #[test]
