@@ -81,7 +81,8 @@ fn container_is_connected_by_default() {
     runs.signal(nix::sys::signal::Signal::SIGKILL);
     runs.end();
     Ran::of(&mut run(&boat, "--network none", "true")).ok();
-    assert!(!links(nix::unistd::getpid()).contains(&"coracle0".to_owned()));
+    // Others are not alone on their host, and have no right to make one.
+    assert!(Role::here() != Role::Root || !links(nix::unistd::getpid()).contains(&"coracle0".to_owned()));
 }
 
 #[test]
