@@ -87,7 +87,7 @@ impl<'a> Service<'a> {
     /// What it says is in its log, and reaches whoever follows.
     #[track_caller]
     pub fn has_logged(&self, text: &str) {
-        wait_until(text, LIMIT, || fs::read_to_string(&self.followed).unwrap().contains(text));
+        wait_until(text, PATIENCE, || fs::read_to_string(&self.followed).unwrap().contains(text));
         let logs = self.logs();
         assert!(logs.code == 0 && (logs.out.contains(text) || logs.err.contains(text)), "{text}: {logs:?}");
     }
@@ -126,6 +126,15 @@ impl<'a> Service<'a> {
     #[track_caller]
     pub fn remove(self) {
         assert_eq!(self.boat.coracle(&format!("rm {}", self.name)).ok(), self.name);
+    }
+}
+
+impl Drop for Service<'_> {
+    /// What is detached would outlive a test that failed.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.boat.coracle(&format!("rm --force {}", self.name));
+        }
     }
 }
 
