@@ -43,6 +43,21 @@ fn i6_variables_are_dockers() {
 }
 
 #[test]
+fn i7_signals_are_dockers() {
+    compare("i07-signals");
+}
+
+#[test]
+fn i8_what_runs_without_a_terminal_is_dockers() {
+    compare("i08-detached");
+}
+
+#[test]
+fn i12_what_is_asked_of_a_container_is_dockers() {
+    compare("i12-exec");
+}
+
+#[test]
 fn i9_sizes_are_dockers() {
     compare("i09-sizes");
 }

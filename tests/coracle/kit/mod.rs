@@ -51,6 +51,7 @@ impl Boat {
     }
 
     /// Without any image, and its state is on the disk.
+    #[allow(dead_code, reason = "tests/services uses it")]
     pub fn empty_on_disk() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), image: String::new() }
     }
