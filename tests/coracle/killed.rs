@@ -168,7 +168,8 @@ fn snapshot(boat: &Boat) -> Host {
     let own = [boat.root().join("containers"), boat.root().join("tmp"), run];
     if Role::here() == Role::User {
         // It is not alone on its host, and cannot change there what it has no rights to.
-        let theirs = ["process", "namespace", "link", "address", "route", "firewall", "cgroup", "ipc", "sysctl"];
+        let theirs =
+            ["process", "namespace", "link", "address", "route", "firewall", "cgroup", "ipc", "sysctl"];
         return Host::snapshot(&own.each_ref().map(PathBuf::as_path)).without(&theirs);
     }
     Host::snapshot(&[&own[0], &own[1], &own[2], "/run".as_ref()])

@@ -127,7 +127,8 @@ impl Run {
         let shared = ["/dev/shm", "/run/coracle", "/var/lib/coracle"].map(PathBuf::from);
         if Role::here() == Role::User {
             // It is not alone on its host, and cannot change there what it has no rights to.
-            let theirs = ["process", "namespace", "link", "address", "route", "firewall", "cgroup", "ipc", "sysctl"];
+            let theirs =
+                ["process", "namespace", "link", "address", "route", "firewall", "cgroup", "ipc", "sysctl"];
             return Host::snapshot(&own.each_ref().map(PathBuf::as_path)).without(&theirs);
         }
         let folders: Vec<&Path> = own.iter().chain(&shared).map(PathBuf::as_path).collect();

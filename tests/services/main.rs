@@ -42,7 +42,12 @@ fn redis_keeps_its_keys_in_a_volume() {
 fn nginx_serves_its_pages_and_says_who_came() {
     let Some(boat) = boat("nginx", &[("curl", "curl")]) else { return };
     let get = |service: &Service, page: &str| {
-        service.client(&["curl", "--silent", "--fail", &format!("http://127.0.0.1:{}/{page}", service.port())])
+        service.client(&[
+            "curl",
+            "--silent",
+            "--fail",
+            &format!("http://127.0.0.1:{}/{page}", service.port()),
+        ])
     };
     let mut nginx = Service::start(&boat, "nginx", "-p 80");
     nginx.answers(|nginx| get(nginx, "hello.html"), "<p>hello from nginx</p>");

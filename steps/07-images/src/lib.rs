@@ -8,6 +8,8 @@ pub mod container;
 mod copy;
 pub mod credentials;
 pub mod digest;
+#[doc(hidden)]
+pub mod fuzzing;
 mod glob;
 pub mod host_tools;
 mod human;

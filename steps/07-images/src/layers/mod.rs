@@ -30,6 +30,7 @@ pub(crate) use decompress::by_magic;
 pub(crate) use metadata::named;
 pub(crate) use stack::{beneath, list};
 pub(crate) use walk::{Entry, Kind, Walk};
+pub(crate) use whiteouts::{Meaning, meaning};
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

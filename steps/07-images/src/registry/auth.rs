@@ -177,7 +177,7 @@ fn tokens_in(text: &[u8]) -> Result<(String, Option<String>)> {
 
 /// One way to say who we are.
 #[derive(Debug, PartialEq, Eq)]
-struct Challenge {
+pub(super) struct Challenge {
     scheme: String,
     parameters: Vec<(String, String)>,
 }
@@ -190,7 +190,7 @@ impl Challenge {
 }
 
 /// One header may hold several challenges: a word that no `=` follows begins the next.
-fn challenges(mut text: &str) -> Vec<Challenge> {
+pub(super) fn challenges(mut text: &str) -> Vec<Challenge> {
     let mut found: Vec<Challenge> = Vec::new();
     loop {
         text = text.trim_start_matches([' ', '\t', ',']);

@@ -307,6 +307,12 @@ fn scheme(http: &Http, host: &str) -> &'static str {
     }
 }
 
+/// For [`crate::fuzzing`]: what is done with the text of headers before anything is asked.
+pub(crate) fn take_apart(header: &str) {
+    auth::challenges(header);
+    tags::next_of(header);
+}
+
 /// Whether a host, with or without a port, is this machine.
 pub fn is_loopback(host: &str) -> bool {
     if let Some(ipv6) = host.strip_prefix('[') {

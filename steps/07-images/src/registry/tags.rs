@@ -68,7 +68,7 @@ impl Registry {
 }
 
 /// `</v2/x/tags/list?last=b>; rel="next"` (RFC 8288).
-fn next_of(link: &str) -> Option<&str> {
+pub(super) fn next_of(link: &str) -> Option<&str> {
     let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     parameters.contains("next").then_some(target)
 }
