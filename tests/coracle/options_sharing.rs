@@ -129,6 +129,15 @@ fn processes_of_another_container_are_seen_and_do_not_see_the_host() {
 }
 
 #[test]
+fn c3_what_is_run_beside_such_a_container_is_among_the_same_processes() {
+    let Some(boat) = boat() else { return };
+    let donor = start(&boat, "--name donor", "exec sleep 1000");
+    let theirs = fs::read_link(format!("/proc/{}/ns/pid", donor.container)).unwrap();
+    let _both = start(&boat, "--name both --pid container:donor", "exec sleep 1000");
+    assert_eq!(boat.coracle("exec both readlink /proc/self/ns/pid").ok(), theirs.to_str().unwrap());
+}
+
+#[test]
 fn a_container_that_does_not_run_has_nothing_to_share() {
     let Some(boat) = boat() else { return };
     boat.run("--name ended", &["true"]).ok();

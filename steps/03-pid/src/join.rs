@@ -11,10 +11,13 @@
 //! Only a child can be in another pid namespace, so it takes two steps. The second child has the
 //! host for its parent, so that there is nobody between the two.
 
+use std::fs::{File, read_link};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use nix::sched::setns;
 use nix::sys::prctl;
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -45,7 +48,7 @@ fn messenger(other: Pid, mut to_host: PipeWriter) -> Result<Option<(Pid, OwnedFd
     // able to stop us: until its exec the new process is a copy of the host (CVE-2016-9962).
     let entered = prctl::set_dumpable(false)
         .context("cannot become unreadable")
-        .and_then(|()| join_as_root(other, all_kinds().map(|kind| kind.flag).collect()))
+        .and_then(|()| enter(other))
         .and_then(|()| clone_sister().context("cannot clone a process"));
     match entered {
         Ok(None) => return Ok(None),
@@ -55,6 +58,18 @@ fn messenger(other: Pid, mut to_host: PipeWriter) -> Result<Option<(Pid, OwnedFd
     leave(0)
 }
 // ANCHOR_END: beside
+
+fn enter(other: Pid) -> Result<()> {
+    let of = |process: &str, kind: &str| PathBuf::from(format!("/proc/{process}/ns/{kind}"));
+    let other_name = other.to_string();
+    // An init whose children are among another container's processes is itself among ours: we shall be where they are.
+    let is_among_ours = read_link(of(&other_name, "pid")).ok() == read_link(of("self", "pid")).ok();
+    let children = if is_among_ours { File::open(of(&other_name, "pid_for_children")).ok() } else { None };
+    join_as_root(other, all_kinds().map(|kind| kind.flag).collect())?;
+    children.map_or(Ok(()), |children| {
+        setns(children, Namespaces::PID.flags()).context("cannot enter the pid namespace of its children")
+    })
+}
 
 fn hear(mut from_messenger: PipeReader) -> Result<(Pid, OwnedFd)> {
     let mut text = String::new();
