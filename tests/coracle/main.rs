@@ -34,6 +34,7 @@ mod references;
 mod rename;
 mod restart;
 mod settings;
+mod stress;
 mod together;
 mod top;
 mod usage;

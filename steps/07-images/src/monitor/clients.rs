@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use nix::poll::PollFlags;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::SndBuf;
 
 use super::frames::{Frames, Kind, frame};
 
@@ -13,7 +15,10 @@ const PATIENCE: usize = 64 * 1024;
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(super) struct Clients(Vec<Client>);
+pub(super) struct Clients {
+    all: Vec<Client>,
+    hurried: bool,
+}
 
 #[derive(Debug)]
 struct Client {
@@ -30,7 +35,7 @@ impl Clients {
     pub fn add(&mut self, stream: UnixStream) {
         if stream.set_nonblocking(true).is_ok() {
             let heard = Frames::default();
-            self.0.push(Client { stream, heard, to_say: Vec::new(), hushed: false, gone: false });
+            self.all.push(Client { stream, heard, to_say: Vec::new(), hushed: false, gone: false });
         }
     }
 
@@ -41,21 +46,30 @@ impl Clients {
         }
     }
 
+    /// The container has ended: what it printed last is all that will come. The kernel keeps it for
+    /// those who do not read just now, and they will find it when they do.
+    pub fn hurry(&mut self) {
+        self.hurried = true;
+        for client in &self.all {
+            let _ = setsockopt(&client.stream, SndBuf, &(1 << 20));
+        }
+    }
+
     /// Whether one of them has so much to read that the container must not print more.
     pub fn are_full(&self) -> bool {
-        self.0.iter().any(|client| client.to_say.len() > PATIENCE)
+        !self.hurried && self.all.iter().any(|client| client.to_say.len() > PATIENCE)
     }
 
     /// Tells all of them.
     pub fn tell(&mut self, kind: Kind, payload: &[u8]) {
         let text = frame(kind, payload);
-        for client in &mut self.0 {
+        for client in &mut self.all {
             if !client.hushed || kind == Kind::Ended {
                 client.to_say.extend(&text);
                 client.say();
             }
         }
-        self.0.retain(|client| !client.gone);
+        self.all.retain(|client| !client.gone);
     }
 
     /// What to wait for. With `listen`, for what they say too.
@@ -66,30 +80,32 @@ impl Clients {
             flags.set(PollFlags::POLLOUT, !client.to_say.is_empty());
             flags
         };
-        self.0.iter().map(|client| (client.stream.as_fd(), flags(client))).collect()
+        let all = self.all.iter().map(|client| (client.stream.as_fd(), flags(client)));
+        // One who has left is told of, whether that is asked for or not, again and again.
+        all.filter(|(_, flags)| !flags.is_empty()).collect()
     }
 
     /// Speaks and listens, as far as that is possible at once. Those who have left are forgotten.
     pub fn serve(&mut self, listen: bool) -> Vec<(Kind, Vec<u8>)> {
         let mut heard = Vec::new();
-        for client in &mut self.0 {
+        for client in &mut self.all {
             client.say();
             if listen {
                 client.listen(&mut heard);
             }
         }
-        self.0.retain(|client| !client.gone);
+        self.all.retain(|client| !client.gone);
         heard
     }
 
     /// Whether everything that was to be said has been.
     pub fn know_all(&self) -> bool {
-        self.0.iter().all(|client| client.to_say.is_empty())
+        self.all.iter().all(|client| client.to_say.is_empty())
     }
 
     /// Their descriptors, for whoever goes on with them.
     pub fn into_descriptors(self) -> Vec<OwnedFd> {
-        self.0.into_iter().map(|client| client.stream.into()).collect()
+        self.all.into_iter().map(|client| client.stream.into()).collect()
     }
 }
 

@@ -60,6 +60,7 @@ fn keep(settings: &Settings) -> Result<u8> {
         monitor.serve(child);
         if deadline.is_none() && has_ended(child)? {
             deadline = Some(Instant::now() + LAST_WORDS);
+            monitor.clients.hurry();
         }
     }
     if let Some(log) = &mut monitor.log {
