@@ -51,6 +51,7 @@ mod terminal;
 mod volumes;
 mod volumes_named;
 // What keeps it apart.
+mod hard_times;
 mod hostile_paths;
 mod hostile_settings;
 mod isolation;

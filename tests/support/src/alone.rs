@@ -13,9 +13,9 @@ use crate::{Role, not_run, program};
 /// whether this is that inner run: `if !alone() { return; }` stands at the top of such a test.
 ///
 /// Where we are root, of the host or of a user namespace, the inner run has its own mounts, network,
-/// processes, names, System V ipc, and folders /dev/shm and /run, so that snapshots of the host see nothing but what the test does;
-/// a user has an XDG_RUNTIME_DIR of the test's own;
-/// and all its mounts are shared, as systemd leaves them, or a leak of mounts could not be seen.
+/// processes, names, System V ipc, and folders /dev/shm and /run, so that snapshots of the host see nothing but what the
+/// test does; and all its mounts are shared, as systemd leaves them, or a leak of mounts could not be seen. Who is not
+/// root of the host has an XDG_RUNTIME_DIR of the test's own.
 ///
 /// # Panics
 /// If the inner run fails.
@@ -32,7 +32,7 @@ pub fn alone() -> bool {
     command.args(["--exact", &test, "--nocapture", "--test-threads=2"]).env("CORACLE_ALONE", "yes");
     // What a user's containers have beside their state, other tests' containers have there too.
     let own = env::temp_dir().join(format!("coracle-alone-{}-{test}", std::process::id()));
-    if Role::here() == Role::User {
+    if Role::here() != Role::Root {
         DirBuilder::new().mode(0o700).create(&own).unwrap();
         command.env("XDG_RUNTIME_DIR", &own);
     }

@@ -1,8 +1,8 @@
 //! One container's record.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -182,7 +182,20 @@ fn read<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
 /// Whole or not at all: a reader sees the old file or the new one.
 fn write(file: &Path, text: &[u8]) -> Result<()> {
     let half = file.with_extension("new");
-    fs::write(&half, text)
-        .and_then(|()| fs::rename(&half, file))
-        .with_context(|| format!("cannot write {}", file.display()))
+    let written = match fs::write(&half, text).and_then(|()| fs::rename(&half, file)) {
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            let _ = fs::remove_file(&half);
+            in_its_place(file, text)
+        }
+        other => other,
+    };
+    written.with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// On a full disk there is no room for a second file, and the old one has room already. The end of a container
+/// is worth it: its own log may be what has filled the disk.
+fn in_its_place(file: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut file = File::options().write(true).open(file)?;
+    file.write_all(text)?;
+    file.set_len(text.len() as u64)
 }
