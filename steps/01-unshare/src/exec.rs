@@ -1,5 +1,6 @@
 //! Becoming the command: `exec` replaces the program of this process and keeps the rest.
 
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::{fmt, io};
@@ -44,6 +45,11 @@ impl fmt::Display for CannotRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot run {}", self.program.escape_debug())
     }
+}
+
+/// For the user, on stderr. That nobody reads it, as after `2>&1 | head -1`, is no error; `eprint` would panic.
+pub fn tell(text: impl fmt::Display) {
+    let _ = write!(io::stderr().lock(), "{text}");
 }
 
 /// What an error says, in one line: each level's text, and a failed system call by its errno,

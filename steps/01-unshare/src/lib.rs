@@ -14,7 +14,7 @@ pub mod observe;
 mod unshare;
 
 pub use args::{NamespaceArgs, parse};
-pub use exec::{exec, exit_code, message};
+pub use exec::{exec, exit_code, message, tell};
 pub use join::{Question, ask, join, join_as_root};
 pub use namespaces::{KINDS, Kind, Namespaces, all_kinds, inode, inode_for_children};
 pub(crate) use namespaces::{is_missing, process_folder};

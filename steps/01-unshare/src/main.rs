@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use step01_unshare::{exit_code, message, parse};
+use step01_unshare::{exit_code, message, parse, tell};
 
 /// Leave the host's namespaces, look at them, enter those of others
 #[derive(Parser)]
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     match parse().and_then(run) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("step01: {}", message(&error));
+            tell(format_args!("step01: {}\n", message(&error)));
             ExitCode::from(exit_code(&error))
         }
     }

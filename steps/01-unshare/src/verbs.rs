@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use nix::unistd::Pid;
 use step01_unshare::observe::{Inodes, observe, observe_self};
-use step01_unshare::{MapRootArgs, NamespaceArgs, Namespaces, all_kinds, join_as_root, lsns, run};
+use step01_unshare::{MapRootArgs, NamespaceArgs, Namespaces, all_kinds, join_as_root, lsns, run, tell};
 
 #[derive(Args)]
 pub struct Unshare {
@@ -31,7 +31,7 @@ impl Unshare {
         let outside = self.observe.then(Inodes::here).transpose()?;
         self.root.unshare(self.namespaces.namespaces())?;
         if let Some(outside) = outside {
-            eprint!("{}", outside.beside_now()?);
+            tell(outside.beside_now()?);
         }
         run(&mut self.command.command(), self.fork)
     }

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 use clap::Parser;
 use step01_unshare::observe::Inodes;
-use step01_unshare::{MapRootArgs, exec, exit_code, message, parse};
+use step01_unshare::{MapRootArgs, exec, exit_code, message, parse, tell};
 use step02_uts::Uts;
 
 /// Run a command with a host name and with message queues of its own
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     match parse().and_then(run) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("step02: {}", message(&error));
+            tell(format_args!("step02: {}\n", message(&error)));
             ExitCode::from(exit_code(&error))
         }
     }
@@ -41,7 +41,7 @@ fn run(cli: Cli) -> Result<u8> {
     cli.root.unshare(step02_uts::namespaces())?;
     cli.uts.set_names()?;
     if let Some(outside) = outside {
-        eprint!("{}", outside.beside_now()?);
+        tell(outside.beside_now()?);
     }
     Err(exec(Command::new(&cli.command[0]).args(&cli.command[1..])))
 }

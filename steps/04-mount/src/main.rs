@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 use clap::Parser;
-use step01_unshare::{MapRootArgs, Namespaces, observe, parse};
+use step01_unshare::{MapRootArgs, Namespaces, observe, parse, tell};
 use step02_uts::Uts;
 use step03_pid::{Container, PidArgs, environment, launch, report};
 use step04_mount::MountArgs;
@@ -44,7 +44,7 @@ fn run(cli: Cli) -> Result<u8> {
     let container = cli.mount.add_to(container)?;
     launch(container, cli.pid.last(command), |pid| {
         if cli.observe {
-            eprint!("{}", observe::observe(pid)?);
+            tell(observe::observe(pid)?);
         }
         Ok(())
     })

@@ -5,7 +5,7 @@ use clap::Args;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{Gid, Pid, Uid, getegid, geteuid, setgid, setgroups, setuid};
-use step01_unshare::{Namespaces, hint};
+use step01_unshare::{Namespaces, hint, tell};
 use step03_pid::Isolation;
 
 use crate::{IdMap, Range, is_root, rights, write};
@@ -26,7 +26,7 @@ impl UserArgs {
     pub fn user(&self) -> Result<User> {
         let user = User::new(self.map)?;
         if let Some(why) = user.why_one_id() {
-            eprintln!("only root has a meaning inside: {why}");
+            tell(format_args!("only root has a meaning inside: {why}\n"));
         }
         Ok(user)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow};
+use nix::errno::Errno;
 use rustls::ClientConfig;
 use ureq::http::{HeaderMap, Response as Answer, Uri};
 use ureq::{Agent, Body, Proxy};
@@ -176,7 +177,11 @@ fn trouble(error: ureq::Error) -> Trouble {
         _ => false,
     };
     let text = match &error {
-        ureq::Error::Io(error) => error.to_string(),
+        // As all of our errors, by its errno.
+        ureq::Error::Io(error) => match error.raw_os_error() {
+            Some(code) => Errno::from_raw(code).to_string(),
+            None => error.to_string(),
+        },
         other => other.to_string(),
     };
     let error = anyhow!("{}", printable(&text));
