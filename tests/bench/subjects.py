@@ -63,7 +63,7 @@ class Group:
 
 
 def groups(folder, only):
-    kinds = {"step04": Step04, "none": NoNetwork, "bridge": Bridge, "rootless": Rootless,
+    kinds = {"step04": Step04, "none": NoNetwork, "bridge": Bridge, "rootless": Rootless, "many": Many,
              "pull": Pull, "again": PullAgain}
     return [kind(folder) for name, kind in kinds.items() if not only or name in only]
 
@@ -319,6 +319,38 @@ def of_root(member):
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member
+
+
+class Many(Images):
+    """A thousand containers on record: what a command pays for those that have ended."""
+
+    def prepare(self):
+        self.title, self.rounds = "coracle ps, with a thousand containers on record", 60
+        self.prepare_image()
+        coracle, few, many = self.folder / "coracle", self.folder / "few", self.folder / "many"
+        run = ["run", "--name", "first", "--network", "none", "host-tools", "true"]
+        for store, number in ((few, 500), (many, 1000)):
+            subprocess.run([coracle, "--root", store, *run], check=True)
+            record(store, number)
+        self.add("--version", [coracle, "--version"])
+        self.add("ps, 500", [coracle, "--root", few, "ps"])
+        self.add("ps, 1000", [coracle, "--root", many, "ps"])
+        self.add("ps --all, 1000", [coracle, "--root", many, "ps", "--all"])
+        self.wishes = [Wish("ps, 1000", "--version", 4.0), Wish("ps, 1000", "ps, 500", 2.2), Wish("ps --all, 1000", "--version")]
+
+
+def record(store, number):
+    """Copies the record of the only container until there are so many."""
+    (first,) = (store / "containers").iterdir()
+    config = json.loads((first / "config.json").read_text())
+    for count in range(1, number):
+        name = f"{count:012x}{0:052}"
+        folder = first.with_name(name)
+        folder.mkdir()
+        for file in ("state.json", "words", "image.json"):
+            shutil.copy(first / file, folder)
+        (folder / "config.json").write_text(json.dumps({**config, "id": name, "name": f"box{count}"}))
+        (store / "ended" / name).touch()
 
 
 def fetch_docker():
