@@ -56,3 +56,4 @@ mod hostile_paths;
 mod hostile_settings;
 mod isolation;
 mod observe;
+mod own_program;

@@ -5,13 +5,15 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{AccessFlags, access, execve, geteuid};
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 
 use crate::Failed;
 
@@ -42,6 +44,7 @@ pub(crate) fn exec(command: &Command) -> Result<Infallible, Failed> {
         variables.push(format!("HOME={}", home()).into());
     }
     let variables = variables.iter().map(|text| to_c(text)).collect::<Result<Vec<_>, _>>()?;
+    refuse_ourselves(&program)?;
     execve(&to_c(program.as_os_str())?, &words, &variables).map_err(|errno| explain(&program, errno))
 }
 
@@ -56,6 +59,46 @@ fn to_c(text: &OsStr) -> Result<CString, Failed> {
     CString::new(text.as_bytes()).map_err(|_| failed(126, text, "this word or variable holds a NUL byte"))
 }
 // ANCHOR_END: exec
+
+/// Until the exec /proc/self/exe leads to the host's own program. Whoever got it run in here, with
+/// libraries of the image, could open that file and write into it (CVE-2019-5736). It may be
+/// named by a link, or as the interpreter of a script, or of its interpreter.
+///
+/// Somebody who is in there already and swaps the file between this look and the exec is not kept
+/// from it, nor is root with CAP_SYS_PTRACE, who may look at the links of others.
+fn refuse_ourselves(program: &Path) -> Result<(), Failed> {
+    let number = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    let ours = number(Path::new("/proc/self/exe"));
+    let mut file = program.to_owned();
+    // The kernel follows four of them.
+    for _ in 0..5 {
+        // The same program by its own path is a container in a container, and no trick.
+        let flags = (OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        let by_proc = openat2(CWD, &file, flags.0, flags.1, ResolveFlags::NO_MAGICLINKS);
+        if ours.is_some() && number(&file) == ours && by_proc.is_err() {
+            return Err(failed(
+                126,
+                program.as_os_str(),
+                "it leads to the program of the host that starts it",
+            ));
+        }
+        match script_interpreter(&file) {
+            Some(next) => file = next,
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+fn script_interpreter(program: &Path) -> Option<PathBuf> {
+    let mut head = Vec::new();
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(program).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    file.take(2).read_to_end(&mut head).ok()?;
+    if head == b"#!" { interpreter(program) } else { None }
+}
 
 /// The home directory of whoever this process is by now, as the container's own /etc/passwd
 /// has it: seven fields with colons between them, the third the uid, the sixth the directory
