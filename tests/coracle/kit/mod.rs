@@ -50,12 +50,6 @@ impl Boat {
         Some(Self { folder: tempfile::tempdir().unwrap(), image })
     }
 
-    /// Without any image, and its state is on the disk.
-    #[allow(dead_code, reason = "tests/services uses it")]
-    pub fn empty_on_disk() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), image: String::new() }
-    }
-
     /// Without any image.
     pub fn empty() -> Self {
         Self { folder: tempfile::tempdir_in(place()).unwrap(), image: String::new() }
