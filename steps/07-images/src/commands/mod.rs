@@ -242,8 +242,9 @@ impl Common {
 #[derive(Debug, Clone, Args)]
 pub struct Place {
     /// Print version
+    // Nothing to be read: a command that is said below a group does not have it.
     #[arg(short, long, action = clap::ArgAction::Version)]
-    version: Option<bool>,
+    version: (),
     /// Where images and containers are kept
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
