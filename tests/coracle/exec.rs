@@ -148,9 +148,7 @@ fn c13_person_at_a_terminal_has_one_of_the_containers() {
     let shell = process_named(&boat, "sh\0");
     // A key that is pushed back into a terminal (TIOCSTI) is read by its own session, and so stays inside.
     assert_eq!(getsid(Some(shell)).unwrap(), shell);
-    let terminal = |pid: Pid| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let terminal = |pid| terminal(pid).rsplit_once(") ").unwrap().1.split(' ').nth(4).map(str::to_owned);
-    assert_ne!(terminal(shell), terminal(screen.coracle.pid()));
+    // The number of the terminal may be that of one outside: each devpts counts from 0.
     for number in 0..3 {
         let inside = fs::metadata(format!("/proc/{shell}/fd/{number}")).unwrap();
         let outside = fs::metadata(format!("/proc/{}/fd/0", screen.coracle.pid())).unwrap();
