@@ -64,7 +64,7 @@ class Group:
 
 def groups(folder, only):
     kinds = {"step04": Step04, "none": NoNetwork, "bridge": Bridge, "rootless": Rootless, "many": Many,
-             "pull": Pull, "again": PullAgain}
+             "exec": Exec, "ps": Ps, "pull": Pull, "again": PullAgain}
     return [kind(folder) for name, kind in kinds.items() if not only or name in only]
 
 
@@ -96,6 +96,7 @@ class Images(Group):
         coracle = self.folder / "coracle"
         if not coracle.exists():
             shutil.copy(TREE / "target/release/coracle", coracle)
+            shutil.copy(TREE / "target/release/coracle-monitor", self.folder / "coracle-monitor")
         bring(coracle, self.folder / "store")
         self.notes.append(f"the image: {IMAGE}, {size(self.folder / 'store/blobs') / 1e6:.0f} MB")
 
@@ -169,6 +170,20 @@ class Docker:
     def docker(self):
         return ["docker", "--host", f"unix://{self.folder}/docker/sock"]
 
+    def load_image(self):
+        """The image of our store, in Docker's. False without Docker, which is told."""
+        if not self.needs("skopeo", "skopeo") or not self.needs("docker", "docker.io"):
+            return False
+        self.start_docker()
+        if not self.daemon:
+            return False
+        archive = self.folder / "image.tar"
+        source = f"oci:{self.folder}/store:{self.reference()}"
+        subprocess.run(["skopeo", "copy", "--quiet", source, f"docker-archive:{archive}:{IMAGE}:latest"], check=True)
+        subprocess.run([*self.docker(), "load", "--quiet", "--input", archive], check=True, stdout=subprocess.DEVNULL)
+        archive.unlink()
+        return True
+
 
 class Bridge(Docker, Images):
     """With a network of its own, beside Docker without one."""
@@ -178,16 +193,51 @@ class Bridge(Docker, Images):
         self.prepare_image()
         self.add("coracle, bridge", self.coracle())
         self.wishes = [Wish("coracle, bridge", "docker, no network", 0.1)]
-        if not self.needs("skopeo", "skopeo") or not self.needs("docker", "docker.io"):
-            return
-        self.start_docker()
-        if self.daemon:
+        if self.load_image():
             docker = self.docker()
-            archive = self.folder / "image.tar"
-            source = f"oci:{self.folder}/store:{self.reference()}"
-            subprocess.run(["skopeo", "copy", "--quiet", source, f"docker-archive:{archive}:{IMAGE}:latest"], check=True)
-            subprocess.run([*docker, "load", "--quiet", "--input", archive], check=True, stdout=subprocess.DEVNULL)
             self.add("docker, no network", [*docker, "run", "--rm", "--network", "none", IMAGE, "true"])
+
+
+class Running(Docker, Images):
+    """With one container in the background of each."""
+
+    def start_both(self):
+        self.prepare_image()
+        self.ours = [self.folder / "coracle", "--root", self.folder / "store"]
+        words = ["run", "--detach", "--network", "none", "--name", "runs", IMAGE, "sleep", "1000"]
+        subprocess.run([*self.ours, *words], check=True, stdout=subprocess.DEVNULL)
+        if self.load_image():
+            subprocess.run([*self.docker(), *words], check=True, stdout=subprocess.DEVNULL)
+
+    def close(self):
+        for tool in [self.ours, *([self.docker()] if self.daemon else [])]:
+            subprocess.run([*tool, "rm", "--force", "runs"], stdout=subprocess.DEVNULL)
+        super().close()
+
+
+class Exec(Running):
+    """One more command in a container."""
+
+    def prepare(self):
+        self.title, self.rounds = "exec CONTAINER true", 60
+        self.start_both()
+        self.add("coracle", [*self.ours, "exec", "runs", "true"])
+        if self.daemon:
+            self.add("docker", [*self.docker(), "exec", "runs", "true"])
+        self.wishes = [Wish("coracle", "docker", 0.2)]
+
+
+class Ps(Running):
+    """A list of one container."""
+
+    def prepare(self):
+        self.title, self.rounds = "ps", 100
+        self.start_both()
+        self.add("coracle", [*self.ours, "ps"])
+        self.add("coracle --version", [self.folder / "coracle", "--version"])
+        if self.daemon:
+            self.add("docker", [*self.docker(), "ps"])
+        self.wishes = [Wish("coracle", "docker", 1.0), Wish("coracle", "coracle --version")]
 
 
 class Rootless(Images):
