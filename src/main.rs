@@ -10,7 +10,7 @@ use step07_images::container::{Asked, NoInput};
 
 /// Pull images and run them
 #[derive(Parser)]
-#[command(version, disable_version_flag = true, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]
     place: Place,

@@ -241,10 +241,6 @@ impl Common {
 /// Where images and containers are kept.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
-    /// Print version
-    // Nothing to be read: a command that is said below a group does not have it.
-    #[arg(short, long, action = clap::ArgAction::Version)]
-    version: (),
     /// Where images and containers are kept
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
@@ -303,6 +299,11 @@ impl Place {
 pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
     if crate::monitor::is_asked_for() {
         return crate::monitor::main();
+    }
+    if std::env::args_os().skip(1).eq(["-v"]) {
+        // clap's own letter is a large one.
+        let version = C::command().render_version();
+        return report(answer(version).map(|()| 0));
     }
     report(match groups::parse::<C>() {
         Ok(cli) => execute(cli).map_err(|error| with_code(error, 1)),
