@@ -72,7 +72,7 @@ fn debian_is_pulled_and_run() {
     }
     assert_eq!(pull.code, 0, "{pull:?}");
     // The nodes in its /dev are only root's to make.
-    assert_eq!(pull.err.matches("warning: ").count(), usize::from(Role::here() == Role::User), "{pull:?}");
+    assert_eq!(pull.out.matches("warning: ").count(), usize::from(Role::here() == Role::User), "{pull:?}");
 
     let release = boat.sh("", ". /etc/os-release; echo $ID").ok();
     assert_eq!(release, "debian");

@@ -10,8 +10,8 @@ use crate::kit::{Boat, Image, Layer, Ran, have, names, push_as, tool};
 fn pulled_image_is_listed_with_dockers_columns() {
     let Some(boat) = Boat::new() else { return };
     let pull = boat.coracle(&format!("pull {}", boat.image));
-    assert_eq!((pull.code, pull.out.trim_end()), (0, &*boat.image), "{pull:?}");
-    assert!(pull.err.contains("Pull complete") && pull.err.contains("Downloaded newer image"), "{pull:?}");
+    assert_eq!((pull.code, pull.out.lines().last()), (0, Some(&*boat.image)), "{pull:?}");
+    assert!(pull.out.contains("Pull complete") && pull.out.contains("Downloaded newer image"), "{pull:?}");
 
     insta::with_settings!({filters => vec![
         (r"127\.0\.0\.1:\d+/box\d+", "127.0.0.1:PORT/box"),
@@ -35,7 +35,7 @@ fn second_pull_says_that_nothing_is_newer() {
     let Some(boat) = Boat::new() else { return };
     assert_eq!(boat.coracle(&format!("pull {}", boat.image)).code, 0);
     let again = boat.coracle(&format!("pull {}", boat.image));
-    assert!(again.err.contains("Image is up to date"), "{again:?}");
+    assert!(again.out.contains("Image is up to date"), "{again:?}");
     assert_eq!(boat.coracle(&format!("pull --quiet {}", boat.image)).ok(), boat.image);
 }
 
