@@ -128,6 +128,9 @@ fn commands_that_only_docker_has_are_named_with_a_reason() {
 fn version_is_told_by_both_names() {
     let version = format!("coracle {}", env!("CARGO_PKG_VERSION"));
     for word in ["-v", "--version"] {
-        assert_eq!(crate::kit::Ran::of(support::command(env!("CARGO_BIN_EXE_coracle")).arg(word)).ok(), version);
+        assert_eq!(
+            crate::kit::Ran::of(support::command(env!("CARGO_BIN_EXE_coracle")).arg(word)).ok(),
+            version
+        );
     }
 }
