@@ -16,7 +16,7 @@ use step03_pid::{Container, Created, Failed, Serve};
 
 use super::Place;
 use super::start::read_again;
-use crate::container::{Asked, NoInput, Terminal, console, variable};
+use crate::container::{Asked, NoInput, Terminal, WorkDirectory, console, variable};
 use crate::monitor::client::Client;
 use crate::monitor::detach::DetachKeys;
 use crate::monitor::frames::{Kind, frame};
@@ -70,7 +70,11 @@ impl Exec {
             bail!("Container {} is not running", record.id);
         };
         let pid = Pid::from_raw(pid);
-        let run = || self.run(&containers, &record, pid).map_err(not_run);
+        let run = || match self.run(&containers, &record, pid).map_err(not_run) {
+            // It has ended while we were on our way in: whatever failed there, this is why.
+            Err(_) if record.state.open_pid().is_none() => bail!("Container {} is not running", record.id),
+            other => other,
+        };
         match (self.report, self.detach) {
             (true, _) => tell(run()),
             (false, true) => self.in_background(place),
@@ -94,7 +98,9 @@ impl Exec {
         } else if !self.interactive || self.report {
             container = container.with_process(NoInput);
         }
-        let container = container.with_process(asked.work_directory()).with_process(asked.identity());
+        let container = container
+            .with_process(WorkDirectory { make: false, ..asked.work_directory() })
+            .with_process(asked.identity());
         let created = container.create(asked.last()?)?;
         if self.report {
             return stay(created, record);

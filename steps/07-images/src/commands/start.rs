@@ -1,5 +1,7 @@
 //! `start`: a container that was made, or that has ended.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use step03_pid::Failed;
@@ -9,7 +11,7 @@ use super::pull::renew_layers;
 use super::{Asking, Place, RunArgs, with_code};
 use crate::monitor::client::{Attached, Outcome};
 use crate::monitor::detach::DetachKeys;
-use crate::records::{Containers, Held, Recipe, Record};
+use crate::records::{Containers, Held, Recipe, Record, State, Status};
 use crate::text::{answer, tell};
 
 /// Start containers.
@@ -88,7 +90,19 @@ pub(super) fn start(place: &Place, containers: &Containers, record: Record) -> R
 }
 
 fn hold(containers: &Containers, record: &Record) -> Result<Option<Held>> {
-    let Some(mut held) = containers.hold(record.clone())? else { return Ok(None) };
+    let start = Instant::now();
+    let mut held = loop {
+        if let Some(held) = containers.hold(record.clone())? {
+            break held;
+        }
+        // Somebody has it: it runs, or has just ended, and that is still being written down.
+        let state = containers.again(record).map(|now| now.state);
+        let runs = |state: &State| state.status == Status::Restarting || state.open_pid().is_some();
+        if state.as_ref().is_some_and(runs) || start.elapsed() > Duration::from_secs(10) {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
     held.forget_stop();
     held.record.state.restarts = 0;
     held.record.state.wait = 0.0;

@@ -108,6 +108,10 @@ impl Kill {
             if !send(&record, signal)? {
                 bail!("cannot kill container: {text}: Container {} is not running", record.id);
             }
+            // Nobody survives this one: the next command finds it ended.
+            if signal == KILL {
+                written_down(&containers, &record)?;
+            }
             answer(format_args!("{text}\n"))
         })
     }

@@ -117,7 +117,7 @@ impl Asked {
     pub fn work_directory(&self) -> WorkDirectory {
         let asked =
             self.run.workdir.clone().or_else(|| Some(PathBuf::from(&self.image.settings.working_dir)));
-        WorkDirectory(PathBuf::from("/").join(asked.unwrap_or_default()))
+        WorkDirectory { path: PathBuf::from("/").join(asked.unwrap_or_default()), make: true }
     }
 
     /// Who the command runs as.

@@ -28,9 +28,14 @@ impl Isolation for NoInput {
 // ANCHOR_END: no_input
 
 // ANCHOR: work_directory
-/// Where the command starts; made if the image has no such directory, as Docker does.
+/// Where the command starts.
 #[derive(Debug, Clone)]
-pub struct WorkDirectory(pub PathBuf);
+pub struct WorkDirectory {
+    /// Absolute, in the container.
+    pub path: PathBuf,
+    /// Whether it is made if it is not there: by `run`, and not by `exec`, as with Docker.
+    pub make: bool,
+}
 
 impl Isolation for WorkDirectory {
     fn in_container(&self) -> Result<()> {
@@ -38,8 +43,8 @@ impl Isolation for WorkDirectory {
             let root = contained()?;
             // A path of the image's may say /proc/self/fd/9, where something of the host is still
             // open: no such link is followed, neither to enter nor to make (CVE-2024-21626).
-            let place = match root.open(&self.0, OFlags::PATH | OFlags::DIRECTORY) {
-                Err(Errno::NOENT) => root.followed(&self.0, FileType::Directory)?,
+            let place = match root.open(&self.path, OFlags::PATH | OFlags::DIRECTORY) {
+                Err(Errno::NOENT) if self.make => root.followed(&self.path, FileType::Directory)?,
                 Err(Errno::LOOP) => bail!("ELOOP: a link on the way leads outside, or in a circle"),
                 other => other?,
             };
@@ -50,7 +55,7 @@ impl Isolation for WorkDirectory {
                 _ => bail!("it leads outside"),
             }
         };
-        let path = printable(&self.0.to_string_lossy());
+        let path = printable(&self.path.to_string_lossy());
         enter().with_context(|| format!("cannot change to the working directory {path}"))
     }
 }

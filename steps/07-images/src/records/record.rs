@@ -138,7 +138,7 @@ impl State {
     /// runs is its first child.
     pub fn open_pid(&self) -> Option<i32> {
         let pid = self.running_pid()?;
-        match fs::read_link(format!("/proc/{pid}/ns/user")) {
+        match fs::read_link(format!("/proc/{pid}/ns/mnt")) {
             Ok(_) => return Some(pid),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
             // It has ended, and nobody has collected its status yet.
