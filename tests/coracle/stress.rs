@@ -155,7 +155,12 @@ fn cycles_of_start_and_stop_leave_everything_as_it_was() {
     let Some(boat) = pulled() else { return };
     Ran::of(&mut boat.command(["run", "-d", "--name", "box", &boat.image, "sleep", "1000"]));
     let open = |boat: &Boat| names(format!("/proc/{}/fd", monitor(boat)).as_ref()).len();
-    let descriptors = open(&boat);
+    // Whoever asked for the start has left.
+    let mut descriptors = 0;
+    wait_until("its descriptors are as many as a moment ago", LIMIT, || {
+        std::thread::sleep(Duration::from_millis(200));
+        std::mem::replace(&mut descriptors, open(&boat)) == descriptors
+    });
     boat.coracle("stop -t 0 box").ok();
     no_process_is_left();
     let host = settled(&boat);
