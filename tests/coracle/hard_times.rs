@@ -38,7 +38,9 @@ fn c16_whatever_process_1_does_it_ends() {
             {
                 boat.run(&format!("-d --name box {options}"), &["sh", "-c", line]).ok();
                 wait_until("it is ready", LIMIT, || boat.coracle("logs box").ok().contains("ready"));
-                let container = first_process(&boat.root()).unwrap();
+                let container = first_process(&boat.root());
+                let container =
+                    container.unwrap_or_else(|| panic!("{line} {options}: {}", boat.coracle("ps --all").out));
                 let start = Instant::now();
                 boat.coracle(end).ok();
                 wait_until("it has ended", LIMIT, || !is_alive(container));
