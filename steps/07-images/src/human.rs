@@ -115,20 +115,6 @@ pub fn seconds_since_1970(text: &str) -> Option<f64> {
     Some((days * 86_400 + hour * 3_600 + minute * 60 + second) as f64)
 }
 
-/// The seconds of a duration as Go writes it: `1h30m`, `1.5s`.
-pub fn seconds_of_duration(text: &str) -> Option<f64> {
-    let (mut rest, mut seconds) = (text, 0.0);
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..end].parse().ok()?;
-        let units = [("ms", 0.001), ("h", 3600.0), ("m", 60.0), ("s", 1.0)];
-        let (name, unit) = units.into_iter().find(|(name, _)| rest[end..].starts_with(name))?;
-        seconds += number * unit;
-        rest = &rest[end + name.len()..];
-    }
-    (!text.is_empty()).then_some(seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,16 +132,6 @@ mod tests {
             seconds.map(duration).join(", "),
             "Less than a second, 1 second, 59 seconds, About a minute, 2 minutes, About an hour, 2 hours, 2 days, 95 years"
         );
-    }
-
-    #[test]
-    fn durations_of_go_are_understood() {
-        assert_eq!(seconds_of_duration("1h30m"), Some(5400.0));
-        assert_eq!(seconds_of_duration("1.5s"), Some(1.5));
-        assert_eq!(seconds_of_duration("10ms"), Some(0.01));
-        for nonsense in ["", "10", "yesterday", "m", "1x", "é"] {
-            assert_eq!(seconds_of_duration(nonsense), None, "{nonsense}");
-        }
     }
 
     #[test]

@@ -90,7 +90,12 @@ pub fn rfc3339(seconds: Option<f64>) -> String {
     let Some(seconds) = seconds else { return "0001-01-01T00:00:00Z".to_owned() };
     let whole = seconds.floor();
     let nanoseconds = (((seconds - whole) * 1e9) as u32).min(999_999_999);
-    let (days, second) = ((whole as i64).div_euclid(86_400), (whole as i64).rem_euclid(86_400));
+    format!("{}.{nanoseconds:09}Z", utc(whole as i64))
+}
+
+/// Date and time of day in UTC, `2026-11-24T17:16:50`, of whole seconds since 1970.
+pub fn utc(seconds: i64) -> String {
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Days since the 1st of March of the year 0: years that begin in March have the leap day as their last.
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
@@ -101,7 +106,7 @@ pub fn rfc3339(seconds: Option<f64>) -> String {
     let (month, year) = (if month < 10 { month + 3 } else { month - 9 }, year + era * 400);
     let year = if month < 3 { year + 1 } else { year };
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanoseconds:09}Z")
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 // ANCHOR_END: rfc3339
 

@@ -1,7 +1,5 @@
 //! The options of `run` and `create` about the life of the container.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
@@ -89,11 +87,6 @@ impl LifeArgs {
         }
         Ok((self.log_driver == LogDriver::JsonFile).then_some(limits))
     }
-}
-
-/// Where the log is, in the container's directory.
-pub fn log_path(directory: &Path, id: &str) -> std::path::PathBuf {
-    directory.join(format!("{id}-json.log"))
 }
 
 /// `10m`: a number of bytes in steps of 1024. -1 means any.

@@ -12,9 +12,9 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::Place;
-use super::life::log_path;
-use crate::human::{seconds_of_duration, seconds_since_1970};
-use crate::monitor::log::numbered;
+use crate::human::seconds_since_1970;
+use crate::moment::moment;
+use crate::monitor::log::{self, numbered};
 use crate::records::{Containers, Record, now};
 
 /// Show what a container has printed.
@@ -56,11 +56,11 @@ impl Logs {
                 Err(_) => bail!("invalid value for \"tail\": {}: a number, or all", text.escape_debug()),
             },
         };
-        let since = self.since.as_deref().map(time).transpose()?;
-        let until = self.until.as_deref().map(time).transpose()?;
+        let since = at("since", self.since.as_deref())?;
+        let until = at("until", self.until.as_deref())?;
         let containers = place.containers()?;
         let record = containers.find(&self.container)?;
-        let path = log_path(&containers.directory_of(&record), &record.id);
+        let path = log::path_in(&containers.directory_of(&record), &record.id);
         if !path.exists() && record.state.started.is_some() {
             bail!(
                 "there is no log of {}: it was run with `--rm` in a terminal of its own, or with `--log-driver none`",
@@ -197,12 +197,8 @@ impl Reader {
     }
 }
 
-/// A time, or how long ago, in seconds since 1970.
-fn time(text: &str) -> Result<f64> {
-    let absolute =
-        || seconds_since_1970(text).or_else(|| text.parse::<f64>().ok().filter(|time| time.is_finite()));
-    let relative = || seconds_of_duration(text).map(|seconds| now() - seconds);
-    absolute().or_else(relative).with_context(|| {
-        format!("invalid value for \"since\" or \"until\": {}: a time (2026-11-24T20:53:33Z) or how long ago (10m)", text.escape_debug())
-    })
+/// The moment that an option names.
+fn at(option: &str, text: Option<&str>) -> Result<Option<f64>> {
+    let at = text.map(|text| moment(text, now())).transpose();
+    at.with_context(|| format!("invalid value for \"{option}\""))
 }

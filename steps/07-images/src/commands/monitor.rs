@@ -13,17 +13,15 @@ use anyhow::{Context, Result};
 use clap::Args;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{chdir, dup2_stdin, dup2_stdout, setsid};
-use rustix::termios::{Winsize, tcsetwinsize};
 use step01_unshare::{message, observe};
 use step03_pid::{Container, Failed, inherited};
 
-use super::life::log_path;
 use super::{Asking, Place, RunArgs, tidy, with_code};
 use crate::container::{Asked, console, streams};
 use crate::monitor::client::{Client, bind, terminal_size};
-use crate::monitor::frames::{Kind, frame};
+use crate::monitor::frames::{Kind, frame, resize};
 use crate::monitor::log::Log;
-use crate::monitor::{SOCKET, Settings, program};
+use crate::monitor::{SOCKET, Settings, log, program};
 use crate::records::{Held, Recipe, State, Status, now};
 use crate::text::tell;
 
@@ -93,12 +91,14 @@ pub fn monitor(place: &Place, args: &Monitor, walls: impl Fn(&Asked) -> Result<C
         begin(place, &mut held, args, line.as_ref(), &walls).map_err(|error| with_code(error, 125));
     let code = error.downcast_ref().map_or(125, |failed: &Failed| failed.code);
     held.record.state.end(code, &message(&error));
-    finish(place, held)?;
+    let _ = fs::remove_file(held.directory.join(SOCKET));
+    // Whoever waits should hear why, also if the end cannot be written down.
+    let finished = finish(place, held);
     if let Some(line) = line {
         let told = [&[code], message(&error).as_bytes()].concat();
         let _ = std::io::Write::write_all(&mut &line, &frame(Kind::Failed, &told));
     }
-    Ok(code)
+    finished.map(|_| code)
 }
 
 /// From the recipe to the command that runs. On success this process has become the small program,
@@ -130,7 +130,7 @@ fn begin(
 
     if let Some(limits) = settings.log {
         // Whoever asks for it now finds it empty, and not absent.
-        let path = log_path(&held.directory, &held.record.id);
+        let path = log::path_in(&held.directory, &held.record.id);
         Log::open(&path, limits).with_context(|| format!("cannot write {}", path.display()))?;
     }
 
@@ -155,11 +155,8 @@ fn begin(
     (held.record.state.restarts, held.record.state.wait) = (restarts, wait);
     held.write_state()?;
     let terminal = opposite.map(|opposite| opposite.receive()).transpose()?;
-    if let (Some(terminal), &[a, b, c, d]) = (&terminal, &args.size[..]) {
-        let (ws_row, ws_col) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-        if (ws_row, ws_col) != (0, 0) {
-            let _ = tcsetwinsize(terminal, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 });
-        }
+    if let Some(terminal) = &terminal {
+        resize(terminal, &args.size);
     }
     let started = created.start();
     if started.is_err() {

@@ -4,6 +4,9 @@
 //! order. Docker knows the first three kinds.
 
 use std::io::{Error, ErrorKind, Read, Result};
+use std::os::fd::AsFd;
+
+use rustix::termios::{Winsize, tcsetwinsize};
 
 /// Of a frame's header, in bytes.
 const HEADER: usize = 8;
@@ -56,6 +59,15 @@ pub fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
     let payload = &payload[..payload.len().min(LONGEST)];
     let length = (payload.len() as u32).to_be_bytes();
     [&[kind as u8, 0, 0, 0], &length[..], payload].concat()
+}
+
+/// Obeys [`Kind::Resize`]. A size of nothing, which a terminal without one has, changes nothing.
+pub fn resize(terminal: impl AsFd, payload: &[u8]) {
+    let &[a, b, c, d] = payload else { return };
+    let (ws_row, ws_col) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    if (ws_row, ws_col) != (0, 0) {
+        let _ = tcsetwinsize(terminal, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 });
+    }
 }
 
 /// Frames out of a stream of bytes, which may end anywhere.

@@ -7,6 +7,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::moment::utc;
+
 /// A line that is longer is written in parts, of which only the last ends with a newline, in bytes.
 const LONGEST: usize = 16 * 1024;
 
@@ -129,6 +131,11 @@ fn append(path: &Path) -> Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 
+/// Where a container's log is, in its directory.
+pub fn path_in(directory: &Path, id: &str) -> PathBuf {
+    directory.join(format!("{id}-json.log"))
+}
+
 /// An older file of a log: `log.1`.
 pub fn numbered(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -158,23 +165,10 @@ fn line(text: &mut Vec<u8>, stream: usize, printed: &[u8]) {
 }
 
 /// A time since 1970 as text (RFC 3339), with as many digits behind the dot as it has.
-pub fn rfc3339(seconds: u64, nanoseconds: u32) -> String {
-    let (days, second) = ((seconds / 86_400) as i64, seconds % 86_400);
-    // Years that begin in March have their leap day at the end; 719468 days lie between the
-    // first of March of the year 0 and 1970.
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = (era * 400 + year_of_era, if month < 10 { month + 3 } else { month - 9 });
-    let year = if month <= 2 { year + 1 } else { year };
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+fn rfc3339(seconds: u64, nanoseconds: u32) -> String {
     let fraction = format!(".{nanoseconds:09}");
     let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+    format!("{}{fraction}Z", utc(seconds as i64))
 }
 
 #[cfg(test)]

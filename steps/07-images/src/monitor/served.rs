@@ -10,13 +10,12 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, read, write};
-use rustix::termios::{Winsize, tcsetwinsize};
 use step03_pid::{Signals, inherited};
 
 use super::Settings;
 use super::clients::Clients;
-use super::frames::Kind;
-use super::log::Log;
+use super::frames::{Kind, resize};
+use super::log::{self, Log};
 
 /// Everything that the monitor serves.
 pub(super) struct Served {
@@ -60,7 +59,7 @@ impl Served {
             listener.set_nonblocking(true).context("cannot set a socket")?;
         }
         let directory = settings.root.join("containers").join(&settings.id);
-        let path = directory.join(format!("{}-json.log", settings.id));
+        let path = log::path_in(&directory, &settings.id);
         let log = settings.log.map(|limits| Log::open(&path, limits));
         let mut this = Self {
             signals: Signals::block()?,
@@ -129,12 +128,9 @@ impl Served {
             // What a person would type to end the input.
             (Kind::Close, _) if self.input_once && self.terminal.is_some() => self.typed.push(4),
             (Kind::Close, _) if self.input_once => self.closing = true,
-            (Kind::Resize, &[a, b, c, d]) => {
-                let (ws_row, ws_col) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-                if let Some(terminal) = &self.terminal
-                    && (ws_row, ws_col) != (0, 0)
-                {
-                    let _ = tcsetwinsize(terminal, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 });
+            (Kind::Resize, size) => {
+                if let Some(terminal) = &self.terminal {
+                    resize(terminal, size);
                 }
             }
             (Kind::Signal, &[number]) => {
