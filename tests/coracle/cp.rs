@@ -5,7 +5,12 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::signal::{Signal, kill};
 use support::wait_until;
 
@@ -331,12 +336,24 @@ fn c20_links_that_are_swapped_while_we_copy_lead_nowhere() {
     fs::write(outside.join("secret"), "secret").unwrap();
     fs::write(&file, "x").unwrap();
     // CVE-2018-15664: at one moment a directory, at the next one a link.
-    let swap = format!(
-        "mkdir -p /a /b/d; echo harmless >/b/d/secret; ln -s {} /a/d; \
-         while :; do mv /a/d /c; mv /b/d /a/d; mv /a/d /b/d; mv /c /a/d; done",
+    let line = format!(
+        "mkdir -p /a/d /b; echo harmless >/a/d/secret; ln -s {} /b/d; echo ready; sleep 1000",
         outside.display()
     );
-    let mut runs = boat.start("--name runs", &swap);
+    let mut runs = boat.start("--name runs", &line);
+    assert_eq!(runs.line(), "ready");
+    let (root, ended) =
+        (PathBuf::from(format!("/proc/{}/root", runs.container)), Arc::new(AtomicBool::new(false)));
+    let swapping = {
+        let ended = Arc::clone(&ended);
+        thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                let (one, other) = (root.join("a/d"), root.join("b/d"));
+                renameat2(AT_FDCWD, &one, AT_FDCWD, &other, RenameFlags::RENAME_EXCHANGE).unwrap();
+                thread::sleep(Duration::from_micros(300));
+            }
+        })
+    };
     let mut reached = 0;
     for round in 0..60 {
         fs::remove_dir_all(&into).ok();
@@ -367,6 +384,8 @@ fn c20_links_that_are_swapped_while_we_copy_lead_nowhere() {
         assert_eq!(names(&outside), ["secret"], "round {round}");
     }
     assert!(reached > 0, "the directory was never there");
+    ended.store(true, Ordering::Relaxed);
+    swapping.join().unwrap();
     runs.signal(Signal::SIGKILL);
     runs.end();
 }
