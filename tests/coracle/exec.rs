@@ -266,7 +266,8 @@ fn monitors(id: &str) -> usize {
     let all = support::processes().into_iter().map(|(pid, _)| pid);
     all.filter(|pid| {
         let words = words(pid);
-        words.starts_with(b"coracle-monitor\0") && String::from_utf8_lossy(&words).contains(id)
+        words.split(|byte| *byte == 0).next().is_some_and(|name| name.ends_with(b"/coracle-monitor"))
+            && String::from_utf8_lossy(&words).contains(id)
     })
     .count()
 }

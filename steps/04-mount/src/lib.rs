@@ -15,6 +15,7 @@ mod root;
 mod sysctls;
 mod table;
 
+pub use attach::read_only_copy;
 pub use contained::Contained;
 pub use masks::{HIDDEN, READ_ONLY};
 pub use options::{MountArgs, Volume};

@@ -22,6 +22,7 @@ pub mod progress;
 pub mod pull;
 pub mod records;
 pub mod registry;
+mod sealed;
 mod sizes;
 pub mod store;
 pub mod task;

@@ -4,9 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Error, Result, bail};
 use clap::Args;
@@ -22,6 +21,7 @@ use crate::monitor::detach::DetachKeys;
 use crate::monitor::frames::{Kind, frame};
 use crate::monitor::{Settings, program};
 use crate::records::{Containers, Recipe, Record, Status};
+use crate::sealed;
 
 /// Run a command in a container that runs.
 #[derive(Debug, Clone, Args)]
@@ -62,6 +62,9 @@ impl Exec {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         if self.tty && self.interactive && !self.detach && !std::io::stdin().is_terminal() {
             return Err(Failed { code: 1, text: "the input device is not a TTY".into() }.into());
+        }
+        if !self.detach {
+            sealed::seal()?;
         }
         let containers = place.containers()?;
         let text = self.words[0].to_string_lossy();
@@ -115,8 +118,7 @@ impl Exec {
     /// Starts this program again, which stays with the command, and waits until it runs.
     fn in_background(&self, place: &Place) -> Result<u8> {
         let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
-        let mut command = Command::new("/proc/self/exe");
-        command.arg0(std::env::args_os().next().unwrap_or_default());
+        let (mut command, _open) = sealed::program()?;
         command.arg("--root").arg(place.directory()?).args(["exec", "--report"]);
         command.args(self.tty.then_some("--tty"));
         for file in &self.env_file {

@@ -99,6 +99,7 @@ pub use volume::VolumeVerb;
 
 use crate::digest::Digest;
 use crate::records::Containers;
+use crate::sealed;
 use crate::store::Store;
 use crate::task;
 use crate::text::answer;
@@ -300,6 +301,7 @@ pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
     if crate::monitor::is_asked_for() {
         return crate::monitor::main();
     }
+    sealed::take_name();
     if std::env::args_os().skip(1).eq(["-v"]) {
         // clap's own letter is a large one.
         let version = C::command().render_version();

@@ -4,9 +4,8 @@ use std::convert::Infallible;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -23,6 +22,7 @@ use crate::monitor::frames::{Kind, frame, resize};
 use crate::monitor::log::Log;
 use crate::monitor::{SOCKET, Settings, log, program};
 use crate::records::{Held, Recipe, State, Status, now};
+use crate::sealed;
 use crate::text::tell;
 
 /// The words that `run`, and the monitor itself, write.
@@ -52,8 +52,7 @@ pub struct Monitor {
 /// This program cannot be started again.
 pub(super) fn start_monitor(place: &Place, held: Held, observe: bool) -> Result<Client> {
     let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0(std::env::args_os().next().unwrap_or_default());
+    let (mut command, _open) = sealed::program()?;
     let root = place.directory()?.canonicalize().context("cannot find the state directory")?;
     command.arg("--root").arg(root).args(["monitor", &held.record.id]);
     if let Some(size) = terminal_size() {

@@ -16,6 +16,7 @@ use crate::monitor::client::{Attached, Outcome};
 use crate::monitor::detach::DetachKeys;
 use crate::monitor::restart::Restart;
 use crate::records::{Held, State, Status};
+use crate::sealed;
 use crate::text::{answer, tell};
 
 /// The words of `run`: what is the container's, and what is about this moment.
@@ -52,13 +53,16 @@ pub fn run(place: &Place, run: Run, walls: impl Fn(&Asked) -> Result<Container>)
     if run.detach && !args.life.attach.is_empty() {
         bail!(Failed { code: 125, text: "Conflicting options: -a and -d".into() });
     }
+    // Nobody will want its log or come back to it: then there is nothing that must outlive us.
+    let is_alone = !run.detach && args.remove && !args.tty && args.life.restart == Restart::No;
+    if is_alone {
+        sealed::seal()?;
+    }
     let attached = attached(&run);
     let (detach, observe) = (run.detach, run.observe);
     let created = create(place, run.asking, detach);
     let (mut held, asked) = created.map_err(|error| with_code(error, 125))?;
-    let life = &asked.run.life;
-    if !detach && asked.run.remove && !asked.run.tty && life.restart == Restart::No {
-        // Nobody will want its log or come back to it: then there is nothing that must outlive us.
+    if is_alone {
         return run_here(place, held, &asked, observe, walls);
     }
     held.record.state.restarts = 0;

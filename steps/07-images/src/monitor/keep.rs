@@ -95,7 +95,7 @@ fn end(settings: &Settings, monitor: Served, coracle: RawFd, lock: OwnedFd, code
         fcntl(client, FcntlArg::F_SETFD(FdFlag::empty())).context("cannot keep a socket open")?;
     }
     let mut command = Command::new(format!("/proc/self/fd/{}", coracle));
-    command.arg0("coracle").arg("--root").arg(&settings.root).args(["monitor", &settings.id]);
+    command.arg0(super::large()).arg("--root").arg(&settings.root).args(["monitor", &settings.id]);
     command.arg(format!("--ended={code}"));
     command.args(clients.iter().map(|client| format!("--client={}", client.as_raw_fd())));
     command.stdin(Stdio::null()).stdout(lock);

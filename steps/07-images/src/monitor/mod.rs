@@ -16,7 +16,10 @@
 //! helpers of the network alive stay open. While nothing happens, a program is in memory that
 //! knows nothing of images, JSON and command lines, and so is small.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 pub mod client;
@@ -32,16 +35,24 @@ mod settings;
 pub use keep::main;
 pub(crate) use settings::Settings;
 
+use crate::sealed;
+
 /// The small program: beside this one, and called like it with `-monitor` behind; or else this
 /// one, which then does the same and needs more memory.
 pub(crate) fn program() -> Command {
-    let beside = std::env::current_exe().ok().and_then(|path| {
-        let name = format!("{}{NAME}", path.file_name()?.to_str()?);
-        Some(path.with_file_name(name)).filter(|path| path.exists())
-    });
-    let mut command = Command::new(beside.unwrap_or_else(|| "/proc/self/exe".into()));
-    command.arg0(format!("coracle{NAME}"));
+    let mut name = sealed::path().into_os_string();
+    name.push(NAME);
+    let beside = PathBuf::from(&name);
+    let mut command = Command::new(if beside.exists() { beside } else { "/proc/self/exe".into() });
+    command.arg0(name);
     command
+}
+
+/// In the small program: the path of the large one.
+fn large() -> OsString {
+    let name = std::env::args_os().next().unwrap_or_default();
+    let large = name.as_bytes().strip_suffix(NAME.as_bytes()).unwrap_or(b"coracle");
+    OsStr::from_bytes(large).to_owned()
 }
 
 /// Whether this process was started as the small program.
