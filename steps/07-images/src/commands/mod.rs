@@ -302,6 +302,12 @@ pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
         return crate::monitor::main();
     }
     sealed::take_name();
+    // Whoever may go into walls begins anew for that, so it comes first. That some other command has such a word does no harm.
+    if std::env::args_os().any(|word| word == "run" || word == "exec")
+        && let Err(error) = sealed::seal()
+    {
+        return report(Err(with_code(error, 125)));
+    }
     if std::env::args_os().skip(1).eq(["-v"]) {
         // clap's own letter is a large one.
         let version = C::command().render_version();

@@ -16,7 +16,6 @@ use crate::monitor::client::{Attached, Outcome};
 use crate::monitor::detach::DetachKeys;
 use crate::monitor::restart::Restart;
 use crate::records::{Held, State, Status};
-use crate::sealed;
 use crate::text::{answer, tell};
 
 /// The words of `run`: what is the container's, and what is about this moment.
@@ -55,9 +54,6 @@ pub fn run(place: &Place, run: Run, walls: impl Fn(&Asked) -> Result<Container>)
     }
     // Nobody will want its log or come back to it: then there is nothing that must outlive us.
     let is_alone = !run.detach && args.remove && !args.tty && args.life.restart == Restart::No;
-    if is_alone {
-        sealed::seal()?;
-    }
     let attached = attached(&run);
     let (detach, observe) = (run.detach, run.observe);
     let created = create(place, run.asking, detach);
