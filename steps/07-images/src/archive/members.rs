@@ -102,16 +102,13 @@ impl Content {
         std::fs::read(&self.path).context("cannot read a document of the archive")
     }
 
-    /// The digest of what is compressed in it.
-    pub fn decompressed_digest(&self, writer: &Writer) -> Result<Digest> {
+    /// Its file, to be read from the start.
+    pub fn open(&self, writer: &Writer) -> Result<File> {
         // Another image of the archive may have made it a blob.
-        let mut file = match self.path.exists() {
-            true => File::open(&self.path).context("cannot read a layer of the archive")?,
-            false => writer.open_blob(&self.digest)?,
-        };
-        let mut content = HashingReader::new(by_magic(&mut file)?);
-        io::copy(&mut content, &mut io::sink()).context("cannot decompress it")?;
-        Ok(content.digest())
+        match self.path.exists() {
+            true => File::open(&self.path).context("cannot read a layer of the archive"),
+            false => writer.open_blob(&self.digest),
+        }
     }
 
     /// Its first bytes, which tell how it is compressed.

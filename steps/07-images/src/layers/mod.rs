@@ -32,14 +32,14 @@ pub(crate) use stack::{beneath, list};
 pub(crate) use walk::{Entry, Kind, Walk};
 pub(crate) use whiteouts::{Meaning, meaning};
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 pub(crate) use metadata::{LeftOut, Metadata};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, HashingReader};
 
 /// Unpacks one compressed layer into the empty directory `into`, in overlayfs form: a deleted file is a character
 /// device 0:0, a directory whose older content is hidden has the extended attribute `user.overlay.opaque` = `y`
@@ -64,6 +64,25 @@ pub fn unpack(
     place_all(blob, diff_id, lower, into).with_context(|| format!("layer {number}"))
 }
 
+/// Only looks whether a layer's content is what the image says: for one whose tree is here already, so that nobody would
+/// notice otherwise.
+///
+/// # Errors
+/// It is not, or it is not compressed as its first bytes say.
+pub fn verify(number: usize, blob: &mut dyn Read, diff_id: &Digest) -> Result<()> {
+    let mut digest = || -> Result<Digest> {
+        let mut content = HashingReader::new(decompress::by_magic(blob)?);
+        io::copy(&mut content, &mut io::sink()).context("cannot decompress it")?;
+        Ok(content.digest())
+    };
+    digest().and_then(|digest| compare(&digest, diff_id)).with_context(|| format!("layer {number}"))
+}
+
+fn compare(digest: &Digest, diff_id: &Digest) -> Result<()> {
+    ensure!(digest == diff_id, "the uncompressed content has the digest {digest}, the image says {diff_id}");
+    Ok(())
+}
+
 // ANCHOR: unpack
 fn place_all(
     blob: &mut (dyn Read + Send),
@@ -82,12 +101,10 @@ fn place_all(
         walk.finish()
     })?;
 
-    if archive.digest != *diff_id {
-        if !complete {
-            bail!("unexpected end: the archive stops at byte {} without its closing blocks", archive.length);
-        }
-        bail!("the uncompressed content has the digest {}, the image says {diff_id}", archive.digest);
+    if archive.digest != *diff_id && !complete {
+        bail!("unexpected end: the archive stops at byte {} without its closing blocks", archive.length);
     }
+    compare(&archive.digest, diff_id)?;
     placer.finish()
 }
 // ANCHOR_END: unpack

@@ -1,6 +1,6 @@
 //! Many layers at once down, one after the other unpacked.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
@@ -48,7 +48,7 @@ pub(super) fn download_and_unpack(
             let work = move || {
                 while let Some(item) = next(queue) {
                     let result = download(writer, registry, item, stop);
-                    if sender.send(result.map(|()| item.layer.blob.digest)).is_err() {
+                    if sender.send(result.map(|is_new| (item.layer.blob.digest, is_new))).is_err() {
                         return;
                     }
                 }
@@ -61,14 +61,17 @@ pub(super) fn download_and_unpack(
         }
         // Only the threads hold one now: when they are gone, so is the channel.
         drop(sender);
-        let mut here: HashSet<Digest> = HashSet::new();
+        let mut here: HashMap<Digest, bool> = HashMap::new();
         let mut unpack_all = || -> Result<()> {
             let mut unpacking = Unpacking::new(writer);
             for item in &items {
-                while !here.contains(&item.layer.blob.digest) {
-                    here.insert(arrivals.recv().context("the download ended too early")??);
-                }
-                let Some(omissions) = unpacking.layer(item.layer)? else {
+                let is_new = loop {
+                    match here.get(&item.layer.blob.digest) {
+                        Some(is_new) => break *is_new,
+                        None => here.extend([arrivals.recv().context("the download ended too early")??]),
+                    }
+                };
+                let Some(omissions) = unpacking.layer(item.layer, is_new)? else {
                     item.progress.end("Already exists");
                     continue;
                 };
@@ -88,7 +91,8 @@ fn next<'a>(queue: &Mutex<std::vec::IntoIter<&'a Item<'a>>>) -> Option<&'a Item<
     queue.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
-fn download(writer: &Writer, registry: &Registry, item: &Item, stop: &AtomicBool) -> Result<()> {
+/// Returns whether it had to be fetched.
+fn download(writer: &Writer, registry: &Registry, item: &Item, stop: &AtomicBool) -> Result<bool> {
     let blob = &item.layer.blob;
     let go_on = |count| {
         item.progress.bytes(count);
@@ -101,12 +105,12 @@ fn download(writer: &Writer, registry: &Registry, item: &Item, stop: &AtomicBool
     // What is unpacked was verified; what is not will be read again, so it had better be right.
     let is_unpacked = writer.has_tree(&item.layer.chain_id);
     if is_unpacked && writer.has_blob(blob) || writer.has_verified_blob(blob)? {
-        return Ok(());
+        return Ok(false);
     }
     item.progress.state("Pulling fs layer");
     let mut incoming = writer.incoming(blob)?;
     registry.blob(blob, &mut incoming, &go_on)?;
     writer.keep(incoming)?;
     item.progress.state("Download complete");
-    Ok(())
+    Ok(true)
 }

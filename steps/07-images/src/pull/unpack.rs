@@ -17,7 +17,7 @@ pub fn unpack_image(writer: &Writer, image: &Image) -> Result<Vec<String>> {
     let mut unpacking = Unpacking::new(writer);
     let mut omissions = Vec::new();
     for layer in &image.layers {
-        omissions.extend(unpacking.layer(layer)?.unwrap_or_default());
+        omissions.extend(unpacking.layer(layer, false)?.unwrap_or_default());
     }
     unpacking.finish()?;
     Ok(omissions)
@@ -37,17 +37,21 @@ impl<'a> Unpacking<'a> {
         Self { writer, lower: Vec::new(), fresh: Vec::new() }
     }
 
-    /// Unpacks the next layer into `tmp/`; `None` if its tree is there already.
-    pub fn layer(&mut self, layer: &Layer) -> Result<Option<Vec<String>>> {
+    /// Unpacks the next layer into `tmp/`; `None` if its tree is there already. A blob that is new has to be what the
+    /// image says also then.
+    pub fn layer(&mut self, layer: &Layer, is_new: bool) -> Result<Option<Vec<String>>> {
         self.writer.drop_doubtful(&layer.chain_id)?;
+        let number = self.lower.len() + 1;
         let place = self.writer.layer(&layer.chain_id);
         if place.is_dir() {
+            if is_new {
+                layers::verify(number, &mut self.writer.open_blob(&layer.blob.digest)?, &layer.diff_id)?;
+            }
             self.lower.insert(0, place);
             return Ok(None);
         }
         let tree = Unfinished::new(self.writer)?;
         let mut blob = self.writer.open_blob(&layer.blob.digest)?;
-        let number = self.lower.len() + 1;
         let omissions = layers::unpack(number, &mut blob, &layer.diff_id, &self.lower, &tree.0)?;
         self.lower.insert(0, tree.0.clone());
         self.fresh.push((tree, layer.chain_id));

@@ -75,6 +75,32 @@ fn l22_a_layer_with_another_diff_id_is_refused() {
     assert!(error.contains("layer 2: ") && error.contains(OF_NOTHING), "{error}");
 }
 
+/// The tree of the layer that the image claims is here already, from an honest image: then it is not unpacked again.
+#[test]
+fn l22_a_layer_with_another_diff_id_is_refused_also_where_that_tree_is_here() {
+    if !as_root() {
+        return;
+    }
+    let here = Here::new();
+    let honest = serve(Content::tiny().served());
+    here.pull(&format!("{}/x:1", honest.host)).unwrap();
+
+    let mut content = Content::of(&[tar(&[("hello", b"other\n")])]);
+    content.config = Content::tiny().config;
+    content.describe();
+    let server = serve(content.served());
+    let reference = format!("{}/x:1", server.host);
+    let error = here.pull(&reference).unwrap_err();
+    assert!(error.contains("layer 1: the uncompressed content has the digest"), "{error}");
+    assert_eq!(here.store.find(&reference).unwrap(), None, "it has a name");
+    // Another archive around the same content is honest.
+    let mut content = Content::tiny();
+    content.layers[0] = tar(&[("hello", b"hello\n")]);
+    content.describe();
+    let server = serve(content.served());
+    here.pull(&format!("{}/x:1", server.host)).unwrap();
+}
+
 #[test]
 fn l22_as_many_diff_ids_as_layers() {
     if !as_root() {
