@@ -1,0 +1,77 @@
+//! The command line as a whole: how it is read, and what is said of one that makes no sense.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use step03_pid::{Failed, report};
+
+use super::{absent, groups, with_code, with_groups};
+use crate::sealed;
+use crate::text::answer;
+
+/// Reads the command line, does what it says, and prints at most one message.
+pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
+    if crate::monitor::is_asked_for() {
+        return crate::monitor::main();
+    }
+    sealed::take_name();
+    // Whoever may go into walls begins anew for that, so it comes first. That some other command has such a word does no harm.
+    if std::env::args_os().any(|word| word == "run" || word == "exec")
+        && let Err(error) = sealed::seal()
+    {
+        return report(Err(with_code(error, 125)));
+    }
+    if std::env::args_os().skip(1).eq(["-v"]) {
+        // clap's own letter is a large one.
+        let version = C::command().render_version();
+        return report(answer(version).map(|()| 0));
+    }
+    report(match groups::parse::<C>() {
+        Ok(cli) => execute(cli).map_err(|error| with_code(error, 1)),
+        Err(error) => judge(&error, with_groups(C::command())),
+    })
+}
+
+/// Nothing at all is a question for help. Docker's exit codes for a command line that makes no
+/// sense are 1 for a command that is not there and for too few or too many words, and 125 for a wrong option.
+fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
+    let code = match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return show(&error.render()),
+        ErrorKind::MissingSubcommand => return show(&command.render_help()),
+        ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues => 1,
+        ErrorKind::UnknownArgument if is_one_word_too_many(error) => 1,
+        _ => 125,
+    };
+    if let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some(text) = absent::why(verb)
+    {
+        return Err(Failed { code: 1, text }.into());
+    }
+    // clap says more, in several paragraphs: the first one is what is wrong.
+    let text = error.render().to_string();
+    let what = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+    let what: Vec<_> = what.split_whitespace().collect();
+    let (mut program, mut at) = (command.get_name().to_owned(), &command);
+    for word in std::env::args_os().skip(1) {
+        if let Some(verb) = at.find_subcommand(&word) {
+            (program, at) = (format!("{program} {}", word.to_string_lossy()), verb);
+        }
+    }
+    let way_out = format!("Run '{program} --help' for more information");
+    Err(Failed { code, text: format!("{}\n{way_out}", what.join(" ")) }.into())
+}
+
+fn is_one_word_too_many(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with('-'))
+}
+
+fn show(help: &clap::builder::StyledStr) -> Result<u8> {
+    let text = if std::io::stdout().is_terminal() { help.ansi().to_string() } else { help.to_string() };
+    answer(text)?;
+    Ok(0)
+}
