@@ -66,6 +66,7 @@ pub(crate) fn attach(mount: &OwnedFd, target: &OwnedFd) -> Result<()> {
 }
 // ANCHOR_END: attach
 
+// ANCHOR: set
 /// Sets attributes on a mount and on all mounts below it (`man 2 mount_setattr`).
 pub(crate) fn set(mount: impl AsFd, attributes: MountAttrFlags) -> Result<()> {
     mount_setattr(mount, attributes, 0, libc::AT_RECURSIVE).context("cannot set the mount's attributes")
@@ -109,8 +110,11 @@ fn mount_setattr(
         _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
     }
 }
+// ANCHOR_END: set
 
+// ANCHOR: is
 /// Whether the kernel's answer, at the bottom of an error, was this one.
 pub(crate) fn is(error: &anyhow::Error, errno: Errno) -> bool {
     error.downcast_ref::<Errno>() == Some(&errno)
 }
+// ANCHOR_END: is

@@ -15,6 +15,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+// ANCHOR: contained
 /// An open root directory, below which everything is looked up.
 #[derive(Debug)]
 pub struct Contained(OwnedFd);
@@ -24,6 +25,7 @@ impl Contained {
     pub fn new(root: OwnedFd) -> Self {
         Self(root)
     }
+    // ANCHOR_END: contained
 
     // ANCHOR: open
     /// Opens a path below the root, with the kernel as the guard (`man 2 openat2`). The last
@@ -64,6 +66,7 @@ impl Contained {
     }
     // ANCHOR_END: directory
 
+    // ANCHOR: followed
     /// What is at `path`, links followed inside the root; made if it is not there: a directory
     /// as the target for a directory, an empty file for anything else.
     ///
@@ -89,7 +92,9 @@ impl Contained {
             _ => Ok(found),
         }
     }
+    // ANCHOR_END: followed
 
+    // ANCHOR: make
     /// Walks to `path`, and makes what is missing on the way. A link to something that is not
     /// there is followed too: images have /etc/resolv.conf point into an empty /run.
     fn make(&self, path: &Path, kind: FileType, links: usize) -> Result<OwnedFd> {
@@ -150,3 +155,4 @@ impl AsFd for Contained {
         self.0.as_fd()
     }
 }
+// ANCHOR_END: make

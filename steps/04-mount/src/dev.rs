@@ -47,6 +47,7 @@ pub(crate) fn mount(target: &OwnedFd) -> Result<()> {
 }
 // ANCHOR_END: dev
 
+// ANCHOR: nodes
 fn bind_node(dev: &OwnedFd, name: &str, numbers: (u32, u32)) -> Result<()> {
     let node = clone_tree(&Path::new("/dev").join(name))?;
     check_node(&node, numbers)?;
@@ -64,7 +65,9 @@ pub(crate) fn check_node(node: &OwnedFd, (wanted_major, wanted_minor): (u32, u32
     }
     Ok(())
 }
+// ANCHOR_END: nodes
 
+// ANCHOR: terminals
 /// Terminals of our own (`man 4 pts`). Group 5 is tty on every Linux; where it has no meaning,
 /// the kernel refuses it, and terminals belong to the group of who opens them.
 fn terminals() -> Result<OwnedFd> {
@@ -76,3 +79,4 @@ fn terminals() -> Result<OwnedFd> {
         other => other,
     }
 }
+// ANCHOR_END: terminals

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use crate::attach::is;
 
+// ANCHOR: root
 /// Why the root cannot be made private or swapped (`man 2 pivot_root`, EINVAL). That the new one
 /// is no mount point cannot be with us.
 pub(crate) fn root(tried: &str, errno: Errno) -> Error {
@@ -33,7 +34,9 @@ fn why_invalid(mounts: Vec<Mounted>) -> &'static str {
         }
     }
 }
+// ANCHOR_END: root
 
+// ANCHOR: proc
 /// Why there can be no new /proc. In a user namespace the kernel gives one only to who can see
 /// all of another one: it would lay bare what that one hides.
 pub(crate) fn proc(error: Error) -> Error {
@@ -54,7 +57,9 @@ pub(crate) fn proc(error: Error) -> Error {
     };
     anyhow!("{}: {why}", Errno::EPERM)
 }
+// ANCHOR_END: proc
 
+// ANCHOR: table
 struct Mounted {
     point: String,
     kind: String,
@@ -69,3 +74,4 @@ fn mount_table() -> Option<Vec<Mounted>> {
     };
     Some(text.lines().filter_map(mounted).collect())
 }
+// ANCHOR_END: table

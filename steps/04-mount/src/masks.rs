@@ -53,6 +53,7 @@ pub(crate) fn mask(root: &Contained) -> Result<()> {
 }
 // ANCHOR_END: masks
 
+// ANCHOR: cover
 fn there(root: &Contained, path: &str) -> Result<Option<OwnedFd>> {
     match root.open(Path::new(path), OFlags::PATH | OFlags::NOFOLLOW) {
         Ok(target) => Ok(Some(target)),
@@ -81,3 +82,4 @@ fn freeze(target: &OwnedFd) -> Result<()> {
     set(&copy, Attr::MOUNT_ATTR_RDONLY)?;
     attach(&copy, target)
 }
+// ANCHOR_END: cover

@@ -9,6 +9,7 @@ use step03_pid::Container;
 use crate::table::check_target;
 use crate::{Entry, MountNamespace, Root, Tmpfs, What};
 
+// ANCHOR: args
 /// What is the container's own about its file system.
 #[derive(Debug, Clone, Args)]
 pub struct MountArgs {
@@ -25,9 +26,10 @@ pub struct MountArgs {
     #[arg(long)]
     pub read_only: bool,
 }
+// ANCHOR_END: args
 
+// ANCHOR: add_to
 impl MountArgs {
-    // ANCHOR: add_to
     /// Adds the walls of this step.
     ///
     /// # Errors
@@ -48,9 +50,10 @@ impl MountArgs {
         }
         Ok(container.with(MountNamespace::default()).with(root))
     }
-    // ANCHOR_END: add_to
 }
+// ANCHOR_END: add_to
 
+// ANCHOR: volume
 /// A file or directory of the host that the container sees too.
 #[derive(Debug, Clone)]
 pub struct Volume {
@@ -96,3 +99,4 @@ impl std::str::FromStr for Volume {
         Ok(Self { source: source.into(), target: target.into(), read_only })
     }
 }
+// ANCHOR_END: volume

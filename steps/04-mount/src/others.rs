@@ -11,10 +11,10 @@ use rustix::fs::{Mode, OFlags, PROC_SUPER_MAGIC, fstatfs, open};
 use crate::attach::clone_open;
 use crate::contained::Contained;
 
+// ANCHOR: others
 /// `man 5 tmpfs`
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 
-// ANCHOR: others
 /// A copy of what is mounted at `path` for the process: its /proc, or a file system in memory. It can be copied only
 /// where it is mounted: so we go there, and come back (`man 2 open_tree`, EINVAL).
 pub(crate) fn clone_tree(process: &OwnedFd, path: &Path) -> Result<OwnedFd> {

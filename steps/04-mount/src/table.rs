@@ -50,6 +50,7 @@ pub enum What {
 }
 // ANCHOR_END: entry
 
+// ANCHOR: tmpfs
 /// How a file system in memory is to be (`man 5 tmpfs`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tmpfs {
@@ -89,6 +90,7 @@ impl Tmpfs {
         new("tmpfs", &options, forbidden.collect())
     }
 }
+// ANCHOR_END: tmpfs
 
 // ANCHOR: standard
 /// What every container gets, in this order (the OCI runtime specification, "Linux: Default
@@ -105,6 +107,7 @@ pub fn standard() -> Vec<Entry> {
 }
 // ANCHOR_END: standard
 
+// ANCHOR: mount
 impl Entry {
     /// Makes the mount and attaches it below `root`.
     ///
@@ -114,7 +117,6 @@ impl Entry {
         self.try_mount(root).with_context(|| format!("cannot mount {}", self.target.display()))
     }
 
-    // ANCHOR: mount
     fn try_mount(&self, root: &Contained) -> Result<()> {
         let inert = Attr::MOUNT_ATTR_NOSUID | Attr::MOUNT_ATTR_NODEV | Attr::MOUNT_ATTR_NOEXEC;
         let mount = match &self.what {
@@ -151,9 +153,10 @@ impl Entry {
         };
         attach(&mount, &target)
     }
-    // ANCHOR_END: mount
 }
+// ANCHOR_END: mount
 
+// ANCHOR: sys
 /// A new sysfs shows the links of the network namespace, and only its owner may mount one. Who
 /// shares the host's network sees the host's /sys, unchangeable.
 fn sys(attributes: Attr) -> Result<OwnedFd> {
@@ -166,7 +169,9 @@ fn sys(attributes: Attr) -> Result<OwnedFd> {
         other => other,
     }
 }
+// ANCHOR_END: sys
 
+// ANCHOR: check_target
 /// What a path of a volume must be like.
 ///
 /// # Errors
@@ -180,3 +185,4 @@ pub fn check_target(target: &std::path::Path) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: check_target

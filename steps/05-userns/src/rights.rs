@@ -26,6 +26,7 @@ fn knows_all_ids() -> bool {
 }
 // ANCHOR_END: is_root
 
+// ANCHOR: read
 fn map(file: &str) -> Vec<Range> {
     let text = fs::read_to_string(file).unwrap_or_default();
     let range = |line: &str| {
@@ -41,7 +42,9 @@ fn capabilities() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
+// ANCHOR_END: read
 
+// ANCHOR: have_ids
 /// Who has no id in its own user namespace cannot make another one: the kernel says EPERM, as it
 /// does for other reasons.
 pub(crate) fn have_ids(uid: Uid, gid: Gid) -> Result<()> {
@@ -57,7 +60,9 @@ pub(crate) fn have_ids(uid: Uid, gid: Gid) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: have_ids
 
+// ANCHOR: ranges
 /// The subordinate ids of this user, as the ids from 1 on.
 pub(crate) fn ranges(uid: Uid, gid: Gid) -> Result<(Range, Range)> {
     if !knows_all_ids() {
@@ -106,3 +111,4 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.exists())
 }
+// ANCHOR_END: ranges

@@ -10,6 +10,7 @@ use step03_pid::Isolation;
 
 use crate::{IdMap, Range, is_root, rights, write};
 
+// ANCHOR: args
 /// What is the container's own about ids.
 #[derive(Debug, Clone, Args)]
 pub struct UserArgs {
@@ -31,6 +32,7 @@ impl UserArgs {
         Ok(user)
     }
 }
+// ANCHOR_END: args
 
 // ANCHOR: user
 /// A user namespace whose root is the caller (`man 7 user_namespaces`).
@@ -75,8 +77,8 @@ impl Isolation for User {
 }
 // ANCHOR_END: user
 
+// ANCHOR: new
 impl User {
-    // ANCHOR: new
     /// The user namespace that this user can have: with a range of ids if one is there (or
     /// asked for), else with one id.
     ///
@@ -102,7 +104,6 @@ impl User {
         }
         Ok(user)
     }
-    // ANCHOR_END: new
 
     /// Whether only root has a meaning inside.
     pub fn has_one_id(&self) -> bool {
@@ -115,9 +116,12 @@ impl User {
         self.why_one_id.as_deref()
     }
 }
+// ANCHOR_END: new
 
+// ANCHOR: explain
 /// Root of a user namespace may do these, unless a security module says otherwise.
 fn explain(tried: &str, errno: Errno) -> anyhow::Error {
     let way_out = hint(Namespaces::USER, errno).map(|text| format!("\n{text}")).unwrap_or_default();
     anyhow!("{tried}: {errno}{way_out}")
 }
+// ANCHOR_END: explain

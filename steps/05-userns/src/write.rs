@@ -14,6 +14,7 @@ use step01_unshare::{Namespaces, hint};
 use crate::Range;
 use crate::rights::find;
 
+// ANCHOR: file
 /// Writes a file that decides about the ids of a process (`man 7 user_namespaces`).
 pub(crate) fn file(container: Pid, name: &str, text: &str) -> Result<()> {
     let path = format!("/proc/{container}/{name}");
@@ -28,6 +29,7 @@ pub(crate) fn file(container: Pid, name: &str, text: &str) -> Result<()> {
 pub(crate) fn text(ranges: &[Range]) -> String {
     ranges.iter().map(|range| format!("{range}\n")).collect()
 }
+// ANCHOR_END: file
 
 // ANCHOR: by_helpers
 /// Has newuidmap and newgidmap write the maps (`man 1 newuidmap`).
@@ -55,6 +57,7 @@ fn start(program: &str, container: Pid, ranges: &[Range]) -> Result<Child> {
 }
 // ANCHOR_END: by_helpers
 
+// ANCHOR: judge
 fn judge(program: &str, output: Output) -> Result<()> {
     if output.status.success() {
         return Ok(());
@@ -82,3 +85,4 @@ fn way_out(program: &str) -> Option<String> {
         _ => None,
     }
 }
+// ANCHOR_END: judge

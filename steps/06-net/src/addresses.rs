@@ -117,6 +117,7 @@ impl Addresses {
 }
 // ANCHOR_END: lease
 
+// ANCHOR: of_this_host
 /// The host is a network namespace too, and the bridge is in it. Another one on the same machine
 /// has a bridge and addresses of its own.
 fn of_this_host() -> Result<String> {
@@ -126,6 +127,7 @@ fn of_this_host() -> Result<String> {
 }
 
 const POOL: &str = "net-";
+// ANCHOR_END: of_this_host
 
 #[cfg(test)]
 mod tests {

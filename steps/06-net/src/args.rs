@@ -8,6 +8,7 @@ use step05_userns::is_root;
 use crate::helper::program;
 use crate::{NamesArgs, Net, Publish, firewall, pasta, say, sweep};
 
+// ANCHOR: args
 /// What is the container's own about its network.
 #[derive(Debug, Clone, Default, Args)]
 pub struct NetArgs {
@@ -34,9 +35,10 @@ pub enum Network {
     /// A helper that speaks for it with sockets of the user
     Pasta,
 }
+// ANCHOR_END: args
 
+// ANCHOR: net
 impl NetArgs {
-    // ANCHOR: net
     /// The wall of this step. `name` is the container's host name, for /etc/hosts; without one
     /// of its own it has the host's.
     ///
@@ -83,7 +85,6 @@ impl NetArgs {
             other => other,
         }
     }
-    // ANCHOR_END: net
 
     /// Which port was free is known only now.
     fn tell_chosen_ports(&self, net: &Net) {
@@ -105,3 +106,4 @@ impl NetArgs {
 fn find(name: &str, package: &str) -> Result<std::path::PathBuf> {
     program(name).with_context(|| format!("{name} is missing\nsudo apt install {package}"))
 }
+// ANCHOR_END: net

@@ -16,6 +16,7 @@ use crate::addresses::{Addresses, Subnet, hardware};
 use crate::netlink::Netlink;
 use crate::{forwarding, others};
 
+// ANCHOR: name
 /// Its name: one bridge for all containers of this host.
 pub(crate) const BRIDGE: &str = "coracle0";
 
@@ -28,6 +29,7 @@ const SUBNETS: [Subnet; 6] = [
     Subnet { network: Ipv4Addr::new(172, 30, 0, 0), prefix: 16 },
     Subnet { network: Ipv4Addr::new(192, 168, 200, 0), prefix: 24 },
 ];
+// ANCHOR_END: name
 
 // ANCHOR: bridge
 /// Finds the bridge, or makes it, and sees to it that the host forwards. The lock on the
@@ -67,6 +69,7 @@ pub(crate) fn remove(_lock: &Addresses) -> Result<()> {
 }
 // ANCHOR_END: bridge
 
+// ANCHOR: remove
 /// The link is gone within a few milliseconds, but whoever asks for that gets the answer only
 /// after a grace period of some 30 ms, in which other processors may still look at it. Somebody
 /// else may wait for the answer; where there is no `ip`, we do.
@@ -94,7 +97,9 @@ pub(crate) fn is_there() -> Result<bool> {
     let links = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
     Ok(links.lines().any(|line| line.split(':').next().unwrap_or_default().trim() == BRIDGE))
 }
+// ANCHOR_END: remove
 
+// ANCHOR: switch
 /// Sets a switch of a link to 1 (`ip-sysctl` of the kernel's documentation). It goes with the
 /// link. A kernel without IPv6 has nothing to switch.
 pub(crate) fn set(family: &str, link: &str, switch: &str) -> Result<()> {
@@ -104,7 +109,9 @@ pub(crate) fn set(family: &str, link: &str, switch: &str) -> Result<()> {
         other => other.with_context(|| format!("cannot write 1 to {file}")),
     }
 }
+// ANCHOR_END: switch
 
+// ANCHOR: routes
 /// The first subnet that overlaps with nothing that the host has a route to.
 fn free_subnet() -> Result<Subnet> {
     let routes = routes()?;
@@ -139,6 +146,7 @@ fn route(line: &str) -> Option<(String, Subnet)> {
     let (network, mask) = (number(1)?.to_ne_bytes(), number(7)?);
     Some((words.first()?.to_string(), Subnet { network: network.into(), prefix: mask.count_ones() as u8 }))
 }
+// ANCHOR_END: routes
 
 #[cfg(test)]
 mod tests {

@@ -20,10 +20,10 @@ use crate::netlink::Netlink;
 use crate::resolv::{self, Files, Resolver};
 use crate::{NamesArgs, Published, others, proxy, say};
 
+// ANCHOR: bridged
 /// The container's end of the cable.
 const INSIDE: &str = "eth0";
 
-// ANCHOR: bridged
 /// A container with a cable into the bridge.
 #[derive(Debug)]
 pub(crate) struct Bridged {
@@ -144,6 +144,7 @@ pub(crate) fn sweep() -> Result<()> {
 }
 // ANCHOR_END: bridged
 
+// ANCHOR: files
 impl Bridged {
     /// The files of /etc, which go with the address.
     pub(crate) fn write_files(&self, name: &str, names: &NamesArgs) -> Result<Vec<Volume>> {
@@ -152,3 +153,4 @@ impl Bridged {
         names.change(files, Some(self.subnet.gateway()))?.write(&folder.path)
     }
 }
+// ANCHOR_END: files

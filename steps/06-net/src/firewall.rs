@@ -12,10 +12,10 @@ use crate::bridge::BRIDGE;
 use crate::helper::Helper;
 use crate::ports::Published;
 
+// ANCHOR: firewall
 /// The package that it comes from.
 pub(crate) const PACKAGE: &str = "nftables";
 
-// ANCHOR: firewall
 /// The rules of one container. They end with the process of `nft` that made them: it owns the
 /// table, and the kernel drops a table whose owner is gone, also after kill -9. Meanwhile nobody
 /// else can change it, and a reload of the host's own firewall does not flush it.
@@ -77,6 +77,7 @@ impl Drop for Firewall {
 }
 // ANCHOR_END: firewall
 
+// ANCHOR: what
 /// What the rules are made from.
 #[derive(Debug)]
 pub(crate) struct Rules<'a> {
@@ -88,9 +89,10 @@ pub(crate) struct Rules<'a> {
     /// A name server that listens on the host's loopback only.
     pub(crate) resolver: Option<Ipv4Addr>,
 }
+// ANCHOR_END: what
 
+// ANCHOR: rules
 impl Rules<'_> {
-    // ANCHOR: rules
     fn text(&self) -> String {
         let Self { name, address, subnet, .. } = self;
         let (network, prefix) = (subnet.network, subnet.prefix);
@@ -146,8 +148,8 @@ impl Rules<'_> {
             }};"#
         )
     }
-    // ANCHOR_END: rules
 
+    // ANCHOR: published
     /// Who connects to a published port is sent on to the container: from outside, and from
     /// the host itself. What the host calls 127.0.0.1 is not for others to use.
     fn published(&self) -> (String, String) {
@@ -171,6 +173,7 @@ impl Rules<'_> {
         }
         (from_outside, from_host)
     }
+    // ANCHOR_END: rules
 
     /// Questions to the gateway go to the resolver, which takes them for the host's own.
     fn resolver(&self) -> (String, String) {
@@ -186,3 +189,4 @@ impl Rules<'_> {
         (to, from)
     }
 }
+// ANCHOR_END: published

@@ -40,6 +40,7 @@ impl Drop for Folder {
 }
 // ANCHOR_END: folder
 
+// ANCHOR: lock
 /// Locks a folder, which is made if it is not there. Nothing if somebody else has the lock and
 /// we do not wait for it.
 pub(crate) fn lock(path: &Path, how: FlockArg) -> Result<Option<Flock<File>>> {
@@ -72,7 +73,9 @@ pub(crate) fn lock(path: &Path, how: FlockArg) -> Result<Option<Flock<File>>> {
         }
     }
 }
+// ANCHOR_END: lock
 
+// ANCHOR: own
 /// A folder for what belongs to the container of this process.
 pub(crate) fn of_this_process() -> Result<Folder> {
     let base = base()?;
@@ -98,7 +101,9 @@ pub(crate) fn sweep() -> Result<()> {
 }
 
 const FILES: &str = "files-";
+// ANCHOR_END: own
 
+// ANCHOR: base
 /// The folder for all that lives as long as a container, made if it is not there.
 pub(crate) fn base() -> Result<PathBuf> {
     let path = base_path();
@@ -131,3 +136,4 @@ pub(crate) fn base_path() -> PathBuf {
 pub(crate) fn remove_base() {
     let _ = fs::remove_dir(base_path());
 }
+// ANCHOR_END: base

@@ -8,10 +8,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+// ANCHOR: forwarding
 const CONF: &str = "/proc/sys/net/ipv4/conf";
 const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 
-// ANCHOR: forwarding
 /// To the kernel every number but 0 means "on". Everybody else writes 1: if that is there later,
 /// somebody has come to need it too, and it is not ours to switch off any more.
 const ON_FOR_US: &str = "2";
@@ -60,6 +60,7 @@ pub(crate) fn put_back(remembered: &str) -> Result<()> {
 }
 // ANCHOR_END: forwarding
 
+// ANCHOR: switches
 fn is_on(file: &str) -> bool {
     fs::read_to_string(file).is_ok_and(|text| text.trim() != "0")
 }
@@ -76,3 +77,4 @@ fn links() -> Vec<String> {
     let entries = fs::read_dir(Path::new(CONF)).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
+// ANCHOR_END: switches

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{AccessFlags, access};
 
+// ANCHOR: helper
 /// No helper may be silent for longer while it starts.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -79,7 +80,9 @@ impl Helper {
         self.child.stdin = None;
     }
 }
+// ANCHOR_END: helper
 
+// ANCHOR: program
 /// Where a program is: in the folders of PATH, or in those of the administrator, which an
 /// ordinary user's PATH may lack.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
@@ -87,3 +90,4 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     folders.map(|folder| folder.join(name)).find(|file| access(file, AccessFlags::X_OK).is_ok())
 }
+// ANCHOR_END: program

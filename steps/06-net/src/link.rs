@@ -45,6 +45,7 @@ impl Netlink {
     }
     // ANCHOR_END: veth
 
+    // ANCHOR: add_bridge
     /// Makes a bridge that is up. Its alias is a text of ours that the kernel keeps with it.
     pub(crate) fn add_bridge(&self, name: &str, hardware: [u8; 6], alias: &str) -> Result<()> {
         let body = [
@@ -64,7 +65,9 @@ impl Netlink {
             [interface(0, 0), attribute(IFLA_IFNAME, &text(name)), attribute(IFLA_IFALIAS, alias.as_bytes())];
         self.tell(RTM_SETLINK, 0, &body).with_context(|| format!("cannot write the alias of {name}"))
     }
+    // ANCHOR_END: add_bridge
 
+    // ANCHOR: hairpin
     /// Lets a port of the bridge send back what came in by it: a container that reaches itself
     /// through the host.
     pub(crate) fn allow_hairpin(&self, name: &str) -> Result<()> {
@@ -78,7 +81,9 @@ impl Netlink {
         self.tell(RTM_NEWLINK, 0, &body)
             .with_context(|| format!("cannot set up {name} as a port of the bridge"))
     }
+    // ANCHOR_END: hairpin
 
+    // ANCHOR: link
     /// The link with this name, or nothing.
     pub(crate) fn link(&self, name: &str) -> Result<Option<Link>> {
         let body = [interface(0, 0), attribute(IFLA_IFNAME, &text(name))];
@@ -94,6 +99,7 @@ impl Netlink {
         let alias = String::from_utf8_lossy(alias).trim_end_matches('\0').to_owned();
         Ok(Some(Link { index, alias }))
     }
+    // ANCHOR_END: link
 
     // ANCHOR: configure
     /// Switches a link on.
@@ -126,6 +132,7 @@ impl Netlink {
     }
     // ANCHOR_END: configure
 
+    // ANCHOR: delete
     /// Removes a link. One that is gone already is no error.
     pub(crate) fn delete_link(&self, name: &str) -> Result<()> {
         let body = [interface(0, 0), attribute(IFLA_IFNAME, &text(name))];
@@ -135,14 +142,18 @@ impl Netlink {
         }
     }
 }
+// ANCHOR_END: delete
 
+// ANCHOR: tell
 impl Netlink {
     /// Asks for a change, and waits until it is made.
     fn tell(&self, kind: u16, flags: u16, body: &[Vec<u8>]) -> Result<(), Errno> {
         self.ask(&Message { kind, flags: flags | ACKNOWLEDGE, body: body.concat() }).map(drop)
     }
 }
+// ANCHOR_END: tell
 
+// ANCHOR: parts
 /// What we want to know about a link.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -163,7 +174,9 @@ fn link_info(kind: &str, data: &[u8]) -> Vec<u8> {
 fn text(name: &str) -> Vec<u8> {
     [name.as_bytes(), &[0]].concat()
 }
+// ANCHOR_END: parts
 
+// ANCHOR: numbers
 const INTERFACE: usize = 16;
 const IFF_UP: u32 = libc::IFF_UP as u32;
 
@@ -196,3 +209,4 @@ const VETH_INFO_PEER: u16 = 1;
 // linux/if_addr.h
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
+// ANCHOR_END: numbers

@@ -76,6 +76,7 @@ impl NamesArgs {
 }
 // ANCHOR_END: names
 
+// ANCHOR: parse
 /// Puts lines in the place of those that begin with one of these words. No lines, no change.
 fn replace(text: &mut String, words: &[&str], lines: &[String]) {
     if lines.is_empty() {
@@ -134,6 +135,7 @@ impl FromStr for AddHost {
         Ok(Self { name: name.to_owned(), ip: Some(ip) })
     }
 }
+// ANCHOR_END: parse
 
 #[cfg(test)]
 mod tests {

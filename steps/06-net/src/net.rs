@@ -74,6 +74,7 @@ impl Isolation for Net {
 }
 // ANCHOR_END: net
 
+// ANCHOR: ways
 impl Net {
     /// The host's network, and no wall at all.
     ///
@@ -147,7 +148,9 @@ impl Net {
         }
     }
 }
+// ANCHOR_END: ways
 
+// ANCHOR: connected
 /// Connected by pasta.
 #[derive(Debug)]
 struct Connected {
@@ -169,7 +172,9 @@ impl Connected {
         Ok(())
     }
 }
+// ANCHOR_END: connected
 
+// ANCHOR: sweep
 /// Removes what commands that were killed have left on the host: every command that begins does
 /// so first.
 ///
@@ -179,3 +184,4 @@ pub fn sweep() -> Result<()> {
     folder::sweep()?;
     bridged::sweep()
 }
+// ANCHOR_END: sweep

@@ -53,7 +53,6 @@ pub(crate) fn find(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
         attributes = attributes.get(usize::from(length).next_multiple_of(4)..)?;
     }
 }
-// ANCHOR_END: message
 
 /// The message is asked for, not reported.
 pub(crate) const REQUEST: u16 = 0x1;
@@ -64,6 +63,7 @@ pub(crate) const CREATE: u16 = 0x200 | 0x400;
 /// The kernel's answer to a request that asks for nothing: an errno, or zero.
 const NLMSG_ERROR: u16 = 2;
 const HEADER: usize = 16;
+// ANCHOR_END: message
 
 // ANCHOR: netlink
 /// A conversation with the kernel about the network namespace in which it was opened.
@@ -107,11 +107,11 @@ impl Message {
         bytes
     }
 }
-// ANCHOR_END: netlink
 
 fn number(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
+// ANCHOR_END: netlink
 
 #[cfg(test)]
 mod tests {

@@ -15,11 +15,11 @@ use crate::link::Link;
 use crate::netlink::Netlink;
 use crate::say;
 
+// ANCHOR: others
 const DOCKER: &str = "ip filter DOCKER-USER";
 /// What the bridge's alias says while rules of ours are in Docker's chain.
 const REMEMBERED: &str = "; rules in DOCKER-USER";
 
-// ANCHOR: others
 /// Sees to it that nobody drops what goes through the bridge: in Docker's chain for such rules,
 /// or by saying so. `chains` is what `nft list chains` has said.
 pub(crate) fn ask_to_let_through(firewall: &mut Firewall, chains: &str, bridge: &Link) -> Result<()> {
@@ -58,6 +58,7 @@ pub(crate) fn withdraw(alias: &str) -> Result<()> {
 }
 // ANCHOR_END: others
 
+// ANCHOR: who
 /// The first chain that drops what it does not know of what is forwarded: `ip filter FORWARD`.
 fn who_drops(chains: &str) -> Option<String> {
     let (mut table, mut chain) = ("", "");
@@ -107,6 +108,7 @@ fn nft(words: &str) -> Result<String> {
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
+// ANCHOR_END: who
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 use crate::helper::Helper;
 use crate::ports::{Protocol, Published};
 
+// ANCHOR: pasta
 /// The package that it comes from.
 pub(crate) const PACKAGE: &str = "passt";
 
@@ -24,7 +25,6 @@ pub(crate) const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
 const TUN: &str = "/dev/net/tun";
 
-// ANCHOR: pasta
 /// A running pasta.
 #[derive(Debug)]
 pub(crate) struct Pasta(Helper);
@@ -70,6 +70,7 @@ impl Drop for Pasta {
 }
 // ANCHOR_END: pasta
 
+// ANCHOR: words
 fn is_number(line: &str) -> bool {
     !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -91,3 +92,4 @@ pub(crate) fn can_open_tun() -> Result<()> {
         Err(error) => Err(error).with_context(|| format!("cannot open {TUN}")),
     }
 }
+// ANCHOR_END: words

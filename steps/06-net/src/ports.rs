@@ -59,6 +59,7 @@ impl Published {
 }
 // ANCHOR_END: publish
 
+// ANCHOR: parse
 impl FromStr for Publish {
     type Err = String;
 
@@ -106,6 +107,7 @@ fn range(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last): (u16, u16) = (digits(first)?, digits(last)?);
     (first <= last).then_some(first..=last)
 }
+// ANCHOR_END: parse
 
 // ANCHOR: hold
 /// Takes the ports of the host for all of them.
@@ -187,6 +189,7 @@ impl Protocol {
 }
 // ANCHOR_END: hold
 
+// ANCHOR: say
 fn cannot_publish(at: SocketAddr, error: &std::io::Error) -> Error {
     let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
     let way_out = match errno {
@@ -211,6 +214,7 @@ impl fmt::Display for Protocol {
         })
     }
 }
+// ANCHOR_END: say
 
 #[cfg(test)]
 mod tests {

@@ -14,13 +14,13 @@ use step03_pid::Companion;
 
 use crate::ports::{Protocol, Published};
 
+// ANCHOR: proxy
 /// Who has said nothing for so long is forgotten: datagrams have no end.
 const SILENCE: Duration = Duration::from_secs(90);
 
 /// So many can ask by datagrams at a time; a stranger can invent any number of addresses.
 const MOST_PEERS: usize = 1024;
 
-// ANCHOR: proxy
 /// Starts it, if anything is published that it is for.
 pub(crate) fn start(published: &[Published], container: Ipv4Addr) -> Result<Option<Companion>> {
     let (mut sockets, mut ways) = (Vec::new(), Vec::new());
@@ -44,6 +44,7 @@ pub(crate) fn start(published: &[Published], container: Ipv4Addr) -> Result<Opti
 }
 // ANCHOR_END: proxy
 
+// ANCHOR: connections
 /// Where there is no room for a thread, this one is not served.
 fn in_thread(work: impl FnOnce() + Send + 'static) {
     let _ = Builder::new().stack_size(64 << 10).spawn(work);
@@ -72,7 +73,9 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
     let _ = to.shutdown(Shutdown::Write);
     let _ = from.shutdown(Shutdown::Read);
 }
+// ANCHOR_END: connections
 
+// ANCHOR: datagrams
 /// Each who asks has a socket of his own towards the container, so that answers find back.
 fn datagrams(socket: &Arc<UdpSocket>, target: SocketAddr) {
     let peers: Arc<Mutex<HashMap<SocketAddr, Arc<UdpSocket>>>> = Arc::default();
@@ -121,3 +124,4 @@ fn answers(
         peers.lock().unwrap_or_else(PoisonError::into_inner).remove(&client);
     });
 }
+// ANCHOR_END: datagrams

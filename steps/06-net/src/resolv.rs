@@ -7,11 +7,11 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use step04_mount::Volume;
 
+// ANCHOR: resolver
 /// Where systemd-resolved names the servers that it asks itself. The host's own resolv.conf
 /// then names only its stub, 127.0.0.53, which a container cannot reach.
 const SYSTEMD: &str = "/run/systemd/resolve/resolv.conf";
 
-// ANCHOR: resolver
 /// How a container finds names.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Resolver {
@@ -51,6 +51,7 @@ fn choose(host: &str, systemd: &str, gateway: Ipv4Addr) -> Resolver {
 }
 // ANCHOR_END: resolver
 
+// ANCHOR: servers
 /// For a container that a program like pasta connects: it asks this address, and pasta the
 /// host's servers, also those on its loopback.
 pub(crate) fn at(server: Ipv4Addr) -> String {
@@ -87,6 +88,7 @@ fn with_servers(text: &str, servers: &[Ipv4Addr]) -> String {
     let servers = servers.iter().map(|server| format!("nameserver {server}"));
     kept.chain(servers).map(|line| line + "\n").collect()
 }
+// ANCHOR_END: servers
 
 // ANCHOR: files
 /// What the three files say.

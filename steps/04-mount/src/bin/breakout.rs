@@ -7,6 +7,7 @@ use std::io::Result;
 use std::os::unix::fs::chroot;
 use std::{env, fs};
 
+// ANCHOR: main
 fn main() -> Result<()> {
     let words: Vec<_> = env::args().skip(1).collect();
     if let [option, directory] = &words[..]
@@ -20,6 +21,7 @@ fn main() -> Result<()> {
     println!("after:  {}", names()?);
     Ok(())
 }
+// ANCHOR_END: main
 
 // ANCHOR: breakout
 fn break_out() -> Result<()> {
@@ -34,6 +36,7 @@ fn break_out() -> Result<()> {
 }
 // ANCHOR_END: breakout
 
+// ANCHOR: names
 /// What is in `/`.
 fn names() -> Result<String> {
     let mut names = Vec::new();
@@ -43,3 +46,4 @@ fn names() -> Result<String> {
     names.sort();
     Ok(names.join(" "))
 }
+// ANCHOR_END: names
