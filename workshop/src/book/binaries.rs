@@ -1,4 +1,4 @@
-//! The steps' binaries, built, in a folder that an ordinary user can read too.
+//! The steps' binaries and `storyboard`, built, in a folder that an ordinary user can read too.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::folder;
 use super::session::{Act, Event};
 use crate::workspace;
 
-/// Which packages the events need: their commands name `step04` or `coracle`.
+/// Which packages the events need: their commands name `step04`, `coracle` or `storyboard`.
 pub fn needed<'a>(root: &Path, events: impl Iterator<Item = &'a Event>) -> Result<BTreeSet<String>> {
     let mut packages = BTreeSet::new();
     for event in events {
@@ -31,6 +31,8 @@ pub fn needed<'a>(root: &Path, events: impl Iterator<Item = &'a Event>) -> Resul
                 );
             } else if word == "coracle" {
                 packages.insert(word.to_owned());
+            } else if word == "storyboard" {
+                packages.insert("workshop".to_owned());
             }
         }
     }
