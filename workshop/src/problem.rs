@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// One thing that is wrong with the book. The text is one line; a difference of output may follow it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Problem {
     file: PathBuf,
     line: usize,

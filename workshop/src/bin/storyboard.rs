@@ -4,6 +4,7 @@
 //! that were named, without addresses and counts: what is the same each time, and so can be printed in a book.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -51,14 +52,15 @@ fn run(cli: &Cli) -> Result<u8> {
         .context("cannot run strace\nsudo apt-get install strace, or dnf")?;
     let status = strace.wait().context("cannot wait for strace")?;
     let stories = stories(folder.path(), strace.id(), cli.failed)?;
+    let mut text = String::new();
     for (index, story) in stories.iter().enumerate() {
         if stories.len() > 1 {
-            println!("{} process:", name(index));
+            text += &format!("{} process:\n", name(index));
         }
-        for line in story {
-            println!("  {line}");
-        }
+        text.extend(story.iter().map(|line| format!("  {line}\n")));
     }
+    // That only the first lines are read, as by `head`, is no error.
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1) as u8)
 }
 

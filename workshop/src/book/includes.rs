@@ -2,7 +2,7 @@
 //!
 //! mdBook renders nothing for an anchor that is not there, and says nothing either; so this is checked here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::blocks::Page;
 use crate::problem::Problem;
@@ -30,6 +30,28 @@ pub fn expand(page: &Path, content: &[String]) -> Result<Vec<String>, String> {
     Ok(expanded)
 }
 
+/// Lines of a file that a page shows, counted from 1.
+pub struct Shown {
+    /// The line of the page that includes them.
+    pub at: usize,
+    pub file: PathBuf,
+    pub lines: Vec<usize>,
+}
+
+/// What a page's includes show. Those that are wrong show nothing, and [`check`] tells.
+pub fn shown(page: &Path, text: &str) -> Vec<Shown> {
+    let mut all = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        for directive in directives(line) {
+            if let Ok((file, lines)) = find(page, directive) {
+                let lines = lines.into_iter().map(|(number, _)| number).collect();
+                all.push(Shown { at: index + 1, file, lines });
+            }
+        }
+    }
+    all
+}
+
 /// What stands between `{{#` and `}}`, for each include of a line.
 fn directives(line: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -47,6 +69,14 @@ fn directives(line: &str) -> Vec<&str> {
 }
 
 fn resolve(page: &Path, directive: &str) -> Result<Vec<String>, String> {
+    let (_, lines) = find(page, directive)?;
+    Ok(lines.into_iter().map(|(_, line)| line).collect())
+}
+
+/// A line's number, from 1, and its text.
+type Line = (usize, String);
+
+fn find(page: &Path, directive: &str) -> Result<(PathBuf, Vec<Line>), String> {
     let Some((kind, target)) = directive.trim().split_once(' ') else {
         return Err(format!("`{{{{#{directive}}}}}` names no file"));
     };
@@ -63,23 +93,28 @@ fn resolve(page: &Path, directive: &str) -> Result<Vec<String>, String> {
     let path = page.parent().unwrap_or(Path::new(".")).join(name);
     let text = std::fs::read_to_string(&path).map_err(|error| format!("cannot include {name}: {error}"))?;
     let lines: Vec<&str> = text.lines().collect();
-    match anchor {
+    let lines = match anchor {
         Some(anchor) => anchored(name, anchor, &lines),
         None => whole(name, &lines),
-    }
+    }?;
+    Ok((path, lines))
 }
 
-fn whole(name: &str, lines: &[&str]) -> Result<Vec<String>, String> {
+fn whole(name: &str, lines: &[&str]) -> Result<Vec<Line>, String> {
     match lines.iter().find_map(|line| marked(line, "ANCHOR:")) {
         Some(anchor) => Err(format!(
             "{name} has anchors, and mdBook would print their lines: name one, such as {name}:{anchor}"
         )),
         None if lines.iter().all(|line| line.trim().is_empty()) => Err(format!("{name} is empty")),
-        None => Ok(lines.iter().map(|line| (*line).to_owned()).collect()),
+        None => Ok(numbered(lines, 0)),
     }
 }
 
-fn anchored(name: &str, anchor: &str, lines: &[&str]) -> Result<Vec<String>, String> {
+fn numbered(lines: &[&str], before: usize) -> Vec<Line> {
+    lines.iter().enumerate().map(|(index, line)| (before + index + 1, (*line).to_owned())).collect()
+}
+
+fn anchored(name: &str, anchor: &str, lines: &[&str]) -> Result<Vec<Line>, String> {
     if anchor.is_empty() || anchor.contains(|c: char| !c.is_alphanumeric() && c != '_' && c != '-') {
         return Err(format!(
             "`:{anchor}` is no anchor's name: line numbers go wrong with the next change, use an anchor"
@@ -104,11 +139,9 @@ fn anchored(name: &str, anchor: &str, lines: &[&str]) -> Result<Vec<String>, Str
     if starts.len() > 1 || ends.len() > 1 {
         return Err(format!("{name} has the anchor `{anchor}` more than once"));
     }
-    let inside = lines[start + 1..end]
-        .iter()
-        .filter(|line| marked(line, "ANCHOR:").is_none() && marked(line, "ANCHOR_END:").is_none());
-    let inside: Vec<String> = inside.map(|line| (*line).to_owned()).collect();
-    if inside.iter().all(|line| line.trim().is_empty()) {
+    let mut inside = numbered(&lines[start + 1..end], start + 1);
+    inside.retain(|(_, line)| !is_mark(line));
+    if inside.iter().all(|(_, line)| line.trim().is_empty()) {
         return Err(format!("anchor `{anchor}` of {name} (line {}) is empty", start + 1));
     }
     Ok(inside)
@@ -116,6 +149,11 @@ fn anchored(name: &str, anchor: &str, lines: &[&str]) -> Result<Vec<String>, Str
 
 fn positions(lines: &[&str], mark: &str, anchor: &str) -> Vec<usize> {
     (0..lines.len()).filter(|index| marked(lines[*index], mark) == Some(anchor)).collect()
+}
+
+/// Whether the line is the mark of an anchor, which is never printed.
+pub fn is_mark(line: &str) -> bool {
+    marked(line, "ANCHOR:").is_some() || marked(line, "ANCHOR_END:").is_some()
 }
 
 /// The anchor's name, if this line is the mark of one.

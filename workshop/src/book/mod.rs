@@ -19,6 +19,7 @@ pub mod person;
 mod plan;
 mod script;
 mod session;
+mod shown;
 mod summary;
 mod terminal;
 mod wildcards;
@@ -72,6 +73,9 @@ pub struct BookArgs {
     /// The book's folder [default: book/ of this workspace]
     #[arg(long, value_name = "DIR")]
     book: Option<PathBuf>,
+    /// List the lines of steps 01 to 06, and the files of step 07, that no page shows.
+    #[arg(long, conflicts_with_all = ["check", "fix"])]
+    unshown: bool,
     /// Only these pages, such as 01-unshare.
     pages: Vec<String>,
 }
@@ -82,14 +86,18 @@ pub fn run(args: &BookArgs) -> Result<bool> {
         Some(book) => book.canonicalize().with_context(|| format!("cannot find {}", book.display()))?,
         None => workspace::root()?.join("book"),
     };
+    if args.unshown {
+        return shown::list(&book);
+    }
     let mut problems = Vec::new();
     let files = summary::pages(&book, &args.pages, &mut problems)?;
     let have_root = person::is_real_root();
     let mut readings = Vec::new();
-    for file in files {
-        readings.push(Reading::of(&file, have_root, args.fix)?);
+    for file in &files {
+        readings.push(Reading::of(file, have_root, args.fix)?);
     }
     problems.extend(readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.problems)));
+    shown::check(&book, &files, &mut problems)?;
     for problem in &problems {
         eprintln!("{problem}");
     }
