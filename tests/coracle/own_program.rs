@@ -104,7 +104,7 @@ fn c1_file_of_the_program_that_starts_a_container_cannot_be_written() {
     Ran::of(&mut copy.command(&format!("run -d --init --name there {image}"), line)).ok();
     found.push(program_of(first_process(&boat.root()).unwrap()));
     // Until its own exec the one who joins is a copy of the one who waits for it.
-    let mut joins = Started::of(&mut copy.command(&"exec there", line));
+    let mut joins = Started::of(&mut copy.command("exec there", line));
     found.push(program_of(joins.host.pid()));
     assert!(found[2].is_some());
     here.signal(Signal::SIGTERM);
