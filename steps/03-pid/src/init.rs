@@ -13,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{ForkResult, Pid};
-use rustix::process::{WaitOptions, waitpid};
+use rustix::process::{WaitOptions, wait};
 
 use crate::Signals;
 use crate::channel::Channel;
@@ -64,9 +64,9 @@ fn forward_and_reap(command: Pid, signals: &Signals) -> Result<u8> {
     }
 }
 
-/// One child that has ended and its exit code; `None` while all others live.
+/// One child that has ended and its exit code, of whatever process group; `None` while all others live.
 fn reap_one() -> Result<Option<(Pid, u8)>> {
-    let ended = waitpid(None, WaitOptions::NOHANG).context("cannot wait for children")?;
+    let ended = wait(WaitOptions::NOHANG).context("cannot wait for children")?;
     Ok(ended.map(|(pid, status)| (Pid::from_raw(pid.as_raw_pid()), exit_code(status))))
 }
 // ANCHOR_END: init

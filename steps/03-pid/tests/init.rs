@@ -26,6 +26,18 @@ fn thousands_of_orphans_are_reaped() {
 }
 
 #[test]
+fn children_in_sessions_of_their_own_are_reaped() {
+    // They are in no process group of init's: neither the command, nor the orphans.
+    let orphans = "(setsid sh -c 'sleep 0.2' &); (setsid sh -c 'sleep 0.3' &)";
+    let script = format!("{orphans}; echo made; exec setsid sh -c 'read line; exit 7'");
+    let mut host = Host::start(&mut step03(&["--init", "sh", "-c", &script]));
+    host.says("made");
+    let init = host.container();
+    wait_until("both orphans are reaped", LIMIT, || children(init).len() == 1);
+    assert_eq!(host.end().code, 7);
+}
+
+#[test]
 fn without_init_orphans_of_a_careless_command_stay_zombies() {
     let script = "(sleep 0.3 &); (sleep 0.3 &); echo made; exec sleep 1000";
     let mut host = Host::start(&mut step03(&["sh", "-c", script]));
