@@ -14,8 +14,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::prctl;
 use rustix::fs::{MemfdFlags, SealFlags, StatVfsMountFlags};
 use rustix::fs::{fcntl_add_seals, fcntl_get_seals, fstatvfs, memfd_create};
@@ -71,7 +72,13 @@ fn copy_in_memory(mut ours: File) -> Result<OwnedFd> {
     let mut memory = File::from(memory.context("cannot make a file in memory")?);
     std::io::copy(&mut ours, &mut memory).context("cannot copy this program into memory")?;
     let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    fcntl_add_seals(&memory, seals).context("cannot seal the copy of this program")?;
+    let mut tries = 0;
+    while let Err(errno) = fcntl_add_seals(&memory, seals) {
+        // The kernel itself may hold a page for a moment, and then does not know who will write to it.
+        ensure!(errno == Errno::BUSY && tries < 20, "cannot seal the copy of this program: {errno}");
+        std::thread::sleep(Duration::from_millis(1 << tries.min(6)));
+        tries += 1;
+    }
     // The kernel runs nothing that is open for writing.
     Ok(File::open(format!("/proc/self/fd/{}", memory.as_raw_fd())).context("cannot open the copy")?.into())
 }
