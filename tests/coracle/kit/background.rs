@@ -31,9 +31,11 @@ impl Started {
             host.child().stderr.take().unwrap().read_to_string(&mut error).unwrap();
             panic!("it did not start: {line}{error}");
         }
-        // A helper that connects it shares our names.
+        // A helper that connects it shares our names, and one that has just ended has none.
         let name = |pid| namespaces(pid).ok().and_then(|all| all.get("uts").copied());
-        let child = children(host.pid()).into_iter().find(|child| name(*child) != name(getpid()));
+        let ours = name(getpid());
+        let child =
+            children(host.pid()).into_iter().find(|child| name(*child).is_some_and(|its| Some(its) != ours));
         // With a monitor it is no child of the one that was started.
         let container = child.or_else(|| first_process(&root_of(run)));
         Self { container: container.expect("the container is not on record"), host, output }

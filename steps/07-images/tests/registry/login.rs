@@ -188,9 +188,11 @@ fn r13_a_helper_keeps_the_login_and_the_file_only_its_name() {
 
 #[test]
 fn r13_pass_keeps_the_login_by_its_real_helper() {
-    let needed =
-        [("docker-credential-pass", "golang-docker-credential-helpers"), ("pass", "pass"), ("gpg", "gnupg")];
-    if !have(&needed) {
+    if !have(&[
+        ("docker-credential-pass", "golang-docker-credential-helpers"),
+        ("pass", "pass"),
+        ("gpg", "gnupg"),
+    ]) {
         return;
     }
     let (home, registry) = (tempfile::tempdir().unwrap(), registry());
