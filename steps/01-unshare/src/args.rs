@@ -6,6 +6,7 @@ use clap::{Args, Parser};
 
 use crate::{KINDS, Namespaces};
 
+// ANCHOR: names
 /// The options of `unshare` and `nsenter` that name namespaces.
 #[derive(Debug, Args)]
 pub struct NamespaceArgs {
@@ -42,7 +43,9 @@ impl NamespaceArgs {
         KINDS.iter().zip(asked).filter(|(_, asked)| *asked).map(|(kind, _)| kind.flag).collect()
     }
 }
+// ANCHOR_END: names
 
+// ANCHOR: parse
 /// Reads the command line.
 ///
 /// # Errors
@@ -67,3 +70,4 @@ fn one_line(error: &clap::Error) -> Error {
     let way_out = line("tip: a similar").or_else(|| line("Usage:")).unwrap_or("see --help".to_owned());
     Error::msg(format!("{what}\n{way_out}"))
 }
+// ANCHOR_END: parse

@@ -19,6 +19,7 @@ pub fn exec(command: &mut Command) -> Error {
 }
 // ANCHOR_END: exec
 
+// ANCHOR: cannot_run
 /// What a failed `exec` says.
 pub(crate) fn explain(command: &Command, error: io::Error) -> Error {
     let program = command.get_program().to_string_lossy().into_owned();
@@ -46,7 +47,9 @@ impl fmt::Display for CannotRun {
         write!(f, "cannot run {}", self.program.escape_debug())
     }
 }
+// ANCHOR_END: cannot_run
 
+// ANCHOR: message
 /// For the user, on stderr. That nobody reads it, as after `2>&1 | head -1`, is no error; `eprint` would panic.
 pub fn tell(text: impl fmt::Display) {
     let _ = write!(io::stderr().lock(), "{text}");
@@ -66,3 +69,4 @@ fn level(cause: &(dyn std::error::Error + 'static)) -> String {
     };
     code.map_or_else(|| cause.to_string(), |code| Errno::from_raw(code).to_string())
 }
+// ANCHOR_END: message

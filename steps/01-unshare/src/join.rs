@@ -54,6 +54,7 @@ fn foreign(target: Pid, wanted: Namespaces) -> Result<Namespaces> {
 }
 // ANCHOR_END: join
 
+// ANCHOR: join_as_root
 /// Enters as [`join`] does. In another user namespace it also becomes root: who keeps an id that
 /// has no meaning there is nobody, and a nobody loses all capabilities at `exec`
 /// (`man 7 user_namespaces`).
@@ -75,6 +76,7 @@ pub fn join_as_root(target: Pid, wanted: Namespaces) -> Result<()> {
         other => other.context("cannot become root of the user namespace"),
     }
 }
+// ANCHOR_END: join_as_root
 
 // ANCHOR: ask
 /// What is asked inside other namespaces: a plain function, since it runs in a child.
@@ -115,8 +117,6 @@ pub fn ask(target: Pid, namespaces: Namespaces, question: Question) -> Result<St
     }
 }
 
-// ANCHOR_END: ask
-
 #[expect(unsafe_code, reason = "a fork in a process with threads could find a lock held for ever")]
 fn fork_one() -> nix::Result<ForkResult> {
     // SAFETY: the steps have no threads; a caller that has them asks only for what takes no lock.
@@ -128,3 +128,4 @@ fn leave(code: i32) -> ! {
     // SAFETY: _exit ends the process and has no precondition.
     unsafe { libc::_exit(code) }
 }
+// ANCHOR_END: ask

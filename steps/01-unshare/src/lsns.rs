@@ -57,6 +57,7 @@ pub fn list(only: Option<&str>) -> Result<Vec<Namespace>> {
 }
 // ANCHOR_END: namespace
 
+// ANCHOR: processes
 /// The ids of all processes that this /proc shows, the lowest first.
 fn processes() -> Result<Vec<u32>> {
     let entries = fs::read_dir("/proc").context("cannot read /proc")?;
@@ -83,7 +84,9 @@ fn command(process: &Path) -> String {
         false => String::from_utf8_lossy(&words.join(&b' ')).into_owned(),
     }
 }
+// ANCHOR_END: processes
 
+// ANCHOR: table
 /// The list as a table for people.
 pub fn table(namespaces: &[Namespace]) -> String {
     let mut text = format!("{:>10} {:<6} {:>6} {:>7} {:<8} COMMAND\n", "NS", "TYPE", "NPROCS", "PID", "USER");
@@ -110,3 +113,4 @@ pub fn json(namespaces: &[Namespace]) -> Value {
     });
     json!({ "namespaces": rows.collect::<Vec<_>>() })
 }
+// ANCHOR_END: table

@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::Parser;
 use step01_unshare::{exit_code, message, parse, tell};
 
+// ANCHOR: main
 /// Leave the host's namespaces, look at them, enter those of others
 #[derive(Parser)]
 #[command(version)]
@@ -40,3 +41,4 @@ fn run(cli: Cli) -> Result<u8> {
         Cli::Observe(verb) => verb.run(),
     }
 }
+// ANCHOR_END: main

@@ -34,11 +34,14 @@ pub const KINDS: [Kind; 8] = [
 ];
 // ANCHOR_END: kinds
 
+// ANCHOR: all_kinds
 /// All kinds that this kernel has: each has a file in /proc/self/ns.
 pub fn all_kinds() -> impl Iterator<Item = &'static Kind> {
     KINDS.iter().filter(|kind| Path::new("/proc/self/ns").join(kind.name).exists())
 }
+// ANCHOR_END: all_kinds
 
+// ANCHOR: set
 /// A set of kinds of namespaces: the flags of `man 2 unshare`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Namespaces(u32);
@@ -109,6 +112,7 @@ impl FromIterator<Namespaces> for Namespaces {
         sets.into_iter().fold(Self::empty(), Self::bitor)
     }
 }
+// ANCHOR_END: set
 
 // ANCHOR: inode
 /// The inode number of a namespace, which is its identity: two processes are in the same
@@ -140,6 +144,7 @@ fn inode_of_link(link: &Path) -> Result<u64> {
 }
 // ANCHOR_END: inode
 
+// ANCHOR: unreadable
 fn unreadable(link: &Path, error: io::Error) -> Error {
     let text = format!("cannot read {}", link.display());
     match error.kind() {
@@ -149,7 +154,9 @@ fn unreadable(link: &Path, error: io::Error) -> Error {
         _ => Error::new(error).context(text),
     }
 }
+// ANCHOR_END: unreadable
 
+// ANCHOR: process
 /// The folder of a process in /proc.
 pub(crate) fn process_folder(process: Pid) -> Result<PathBuf> {
     let folder = PathBuf::from(format!("/proc/{process}"));
@@ -163,3 +170,4 @@ pub(crate) fn process_folder(process: Pid) -> Result<PathBuf> {
 pub(crate) fn is_missing(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
+// ANCHOR_END: process

@@ -11,6 +11,7 @@ use nix::unistd::{Pid, gethostname};
 use crate::{Kind, Namespaces, Question, all_kinds, ask, inode, inode_for_children};
 use crate::{is_missing, message, process_folder};
 
+// ANCHOR: observe
 /// Draws the table for the process `target`, beside the process that calls.
 ///
 /// # Errors
@@ -46,6 +47,7 @@ impl Inodes {
         inodes.collect::<Result<_>>().map(Self)
     }
 }
+// ANCHOR_END: observe
 
 // ANCHOR: table
 /// Row by row: what was outside, what is inside, and whether that is the same.
@@ -65,6 +67,7 @@ fn table(outside: &Inodes, process: &Path, target: Option<Pid>) -> Result<String
 }
 // ANCHOR_END: table
 
+// ANCHOR: childrens
 /// The namespace in which the children of a process will be born, if it is not its own.
 fn childrens(process: &Path, kind: &Kind, own: u64) -> Option<String> {
     match inode_for_children(process, kind) {
@@ -73,7 +76,9 @@ fn childrens(process: &Path, kind: &Kind, own: u64) -> Option<String> {
         Err(error) => (kind.flag == Namespaces::PID && is_missing(&error)).then(|| "-".to_owned()),
     }
 }
+// ANCHOR_END: childrens
 
+// ANCHOR: observe_self
 /// Draws the table for this process, beside its parent.
 ///
 /// # Errors
@@ -83,7 +88,9 @@ pub fn observe_self() -> Result<String> {
     let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap_or("0").trim();
     Inodes::of(&Path::new("/proc").join(parent))?.beside_now()
 }
+// ANCHOR_END: observe_self
 
+// ANCHOR: seen
 /// What a new namespace of this kind changes, as far as it can be seen from outside.
 fn seen_inside(kind: &Kind, process: &Path, target: Option<Pid>) -> String {
     let ask = |question: Question| target.map_or_else(question, |pid| ask(pid, kind.flag, question));
@@ -164,3 +171,4 @@ fn read(process: &Path, name: &str) -> Result<String> {
     let file = process.join(name);
     fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
 }
+// ANCHOR_END: seen

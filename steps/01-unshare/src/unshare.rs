@@ -68,12 +68,14 @@ impl MapRootArgs {
 }
 // ANCHOR_END: map_root
 
+// ANCHOR: write
 fn write(file: &str, text: &str) -> Result<()> {
     fs::write(file, text).map_err(|error| {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
         refused(format!("cannot write `{text}` to {file}: {errno}"), Namespaces::USER, errno)
     })
 }
+// ANCHOR_END: write
 
 // ANCHOR: run
 /// Runs a command in place of this process, or with `fork` as its child, and returns the exit
@@ -95,6 +97,7 @@ pub fn run(command: &mut Command, fork: bool) -> Result<u8> {
 }
 // ANCHOR_END: run
 
+// ANCHOR: in_child
 /// Has the child do something before it becomes the command.
 ///
 /// As a side effect it is started by `fork` and not by `vfork`, which lends it our memory. That is
@@ -105,7 +108,9 @@ fn in_child(command: &mut Command, act: impl Fn() -> nix::Result<()> + Send + Sy
     // SAFETY: its only caller sets the signal mask, one system call (`man 7 signal-safety`).
     unsafe { command.pre_exec(move || Ok(act()?)) };
 }
+// ANCHOR_END: in_child
 
+// ANCHOR: explain
 /// An error of `unshare`, with the way out where one is known.
 fn explain(namespaces: Namespaces, errno: Errno) -> Error {
     let names: Vec<_> = namespaces.kinds().map(|kind| kind.name).collect();
@@ -137,3 +142,4 @@ pub fn hint(namespaces: Namespaces, errno: Errno) -> Option<&'static str> {
         _ => None,
     }
 }
+// ANCHOR_END: explain

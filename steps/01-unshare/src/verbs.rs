@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use step01_unshare::observe::{Inodes, observe, observe_self};
 use step01_unshare::{MapRootArgs, NamespaceArgs, Namespaces, all_kinds, join_as_root, lsns, run, tell};
 
+// ANCHOR: unshare
 #[derive(Args)]
 pub struct Unshare {
     #[command(flatten)]
@@ -25,7 +26,6 @@ pub struct Unshare {
     command: Words,
 }
 
-// ANCHOR: unshare
 impl Unshare {
     pub fn run(self) -> Result<u8> {
         let outside = self.observe.then(Inodes::here).transpose()?;
@@ -38,6 +38,7 @@ impl Unshare {
 }
 // ANCHOR_END: unshare
 
+// ANCHOR: lsns
 #[derive(Args)]
 pub struct Lsns {
     /// Only this kind of namespace
@@ -58,7 +59,9 @@ impl Lsns {
         Ok(0)
     }
 }
+// ANCHOR_END: lsns
 
+// ANCHOR: nsenter
 #[derive(Args)]
 pub struct Nsenter {
     /// The process whose namespaces to enter
@@ -73,7 +76,6 @@ pub struct Nsenter {
     command: Words,
 }
 
-// ANCHOR: nsenter
 impl Nsenter {
     pub fn run(self) -> Result<u8> {
         let wanted = match self.all {
@@ -90,6 +92,7 @@ impl Nsenter {
 }
 // ANCHOR_END: nsenter
 
+// ANCHOR: observe
 #[derive(Args)]
 pub struct Observe {
     /// The process; without one, this one beside its parent
@@ -106,7 +109,9 @@ impl Observe {
         Ok(0)
     }
 }
+// ANCHOR_END: observe
 
+// ANCHOR: words
 #[derive(Args)]
 struct Words {
     /// The command and its arguments
@@ -121,3 +126,4 @@ impl Words {
         command
     }
 }
+// ANCHOR_END: words
