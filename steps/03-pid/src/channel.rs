@@ -95,10 +95,10 @@ impl Channel {
         }
     }
 }
-// ANCHOR_END: channel
 
 impl AsRawFd for Channel {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }
 }
+// ANCHOR_END: channel

@@ -115,6 +115,7 @@ pub fn launch(container: Container, last: Last, at_ready: impl FnOnce(Pid) -> Re
 }
 // ANCHOR_END: container
 
+// ANCHOR: walls
 /// The walls on the host's side: taken down in reverse order.
 #[derive(Debug, Default)]
 pub(crate) struct Walls(pub(crate) Vec<Box<dyn Isolation>>);
@@ -124,3 +125,4 @@ impl Drop for Walls {
         while self.0.pop().is_some() {}
     }
 }
+// ANCHOR_END: walls

@@ -38,8 +38,10 @@ use crate::kernel::{by_default, clone3, close_all_but, leave};
 use crate::running::Child;
 use crate::{Container, Failed, Last, Running, Signals};
 
+// ANCHOR: words
 const GO: &[u8] = b"go";
 const READY: &[u8] = b"ready";
+// ANCHOR_END: words
 
 // ANCHOR: host
 /// A container that is complete and waits for its second go. Dropped, it is gone.
@@ -230,6 +232,7 @@ pub(crate) fn refuse_threads() -> Result<()> {
 }
 // ANCHOR_END: threads
 
+// ANCHOR: explain
 fn explain(namespaces: Namespaces, errno: Errno) -> anyhow::Error {
     let names: Vec<_> = namespaces.kinds().map(|kind| kind.name).collect();
     let way_out = match errno {
@@ -239,3 +242,4 @@ fn explain(namespaces: Namespaces, errno: Errno) -> anyhow::Error {
     let way_out = way_out.map(|text| format!("\n{text}")).unwrap_or_default();
     anyhow!("cannot clone a process into new namespaces ({}): {errno}{way_out}", names.join(", "))
 }
+// ANCHOR_END: explain

@@ -60,6 +60,7 @@ fn to_c(text: &OsStr) -> Result<CString, Failed> {
 }
 // ANCHOR_END: exec
 
+// ANCHOR: ourselves
 /// Until the exec /proc/self/exe leads to the host's own program. Whoever got it run in here, with
 /// libraries of the image, could open that file and write into it (CVE-2019-5736). It may be
 /// named by a link, or as the interpreter of a script, or of its interpreter.
@@ -99,7 +100,9 @@ fn script_interpreter(program: &Path) -> Option<PathBuf> {
     file.take(2).read_to_end(&mut head).ok()?;
     if head == b"#!" { interpreter(program) } else { None }
 }
+// ANCHOR_END: ourselves
 
+// ANCHOR: home
 /// The home directory of whoever this process is by now, as the container's own /etc/passwd
 /// has it: seven fields with colons between them, the third the uid, the sixth the directory
 /// (`man 5 passwd`). The file may be a stranger's, so not more than a part of it is read.
@@ -124,6 +127,7 @@ fn path_of(command: &Command) -> &OsStr {
     let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value);
     path.unwrap_or(OsStr::new(DEFAULT_PATH))
 }
+// ANCHOR_END: home
 
 // ANCHOR: explain
 /// Looks for a program in the directories of PATH, unless its name has a slash. As shells do it, a
@@ -195,8 +199,8 @@ fn interpreter(program: &Path) -> Option<PathBuf> {
     };
     Some(PathBuf::from(OsStr::from_bytes(bytes)))
 }
-// ANCHOR_END: explain
 
 fn failed(code: u8, program: &OsStr, why: &str) -> Failed {
     Failed { code, text: format!("cannot run {}: {why}", program.to_string_lossy().escape_debug()) }
 }
+// ANCHOR_END: explain

@@ -33,6 +33,7 @@ impl Isolation for Pids {
 }
 // ANCHOR_END: pids
 
+// ANCHOR: args
 /// The options of this step.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PidArgs {
@@ -60,3 +61,4 @@ impl PidArgs {
         if self.init { crate::Last::Init(command) } else { crate::Last::Exec(command) }
     }
 }
+// ANCHOR_END: args

@@ -57,7 +57,6 @@ fn messenger(other: Pid, mut to_host: PipeWriter) -> Result<Option<(Pid, OwnedFd
     }
     leave(0)
 }
-// ANCHOR_END: beside
 
 fn enter(other: Pid) -> Result<()> {
     let of = |process: &str, kind: &str| PathBuf::from(format!("/proc/{process}/ns/{kind}"));
@@ -82,3 +81,4 @@ fn hear(mut from_messenger: PipeReader) -> Result<(Pid, OwnedFd)> {
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).context("cannot open the new process")?;
     Ok((Pid::from_raw(number), pidfd))
 }
+// ANCHOR_END: beside

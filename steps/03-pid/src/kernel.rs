@@ -41,13 +41,16 @@ fn clone3_with(flags: u64, exit_signal: u64) -> Result<Option<(Pid, OwnedFd)>, E
 }
 // ANCHOR_END: clone3
 
+// ANCHOR: fork
 /// The plain fork of `init` (`man 2 fork`).
 #[expect(unsafe_code, reason = "fork copies a process in which other threads might hold locks")]
 pub(crate) fn fork() -> nix::Result<ForkResult> {
     // SAFETY: the container's side was cloned from one thread and has started none.
     unsafe { nix::unistd::fork() }
 }
+// ANCHOR_END: fork
 
+// ANCHOR: leave
 /// Ends this process without running the destructors, which are the host's to run
 /// (`man 2 _exit`).
 #[expect(unsafe_code, reason = "exit handlers and destructors belong to the host's copy")]
@@ -55,6 +58,7 @@ pub(crate) fn leave(code: u8) -> ! {
     // SAFETY: _exit has no precondition.
     unsafe { libc::_exit(code.into()) }
 }
+// ANCHOR_END: leave
 
 // ANCHOR: close
 /// Closes all descriptors from 3 on but those (`man 2 close_range`).
@@ -76,6 +80,7 @@ pub(crate) fn close_all_but(kept: &[RawFd]) -> Result<(), Errno> {
 }
 // ANCHOR_END: close
 
+// ANCHOR: keep
 /// Lets all descriptors from 3 on stay open in the program that this process becomes.
 #[expect(unsafe_code, reason = "nix takes owned descriptors, and these belong to values of all kinds")]
 pub(crate) fn keep_all_at_exec() -> std::io::Result<()> {
@@ -106,7 +111,9 @@ pub fn inherited(number: RawFd) -> Result<OwnedFd, Errno> {
     // opened nothing of that number itself.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
+// ANCHOR_END: keep
 
+// ANCHOR: send
 /// Sends a signal to exactly this process, also when its number has been given to another one
 /// meanwhile (`man 2 pidfd_send_signal`).
 ///
@@ -123,7 +130,9 @@ pub fn send_signal(process: impl AsFd, signal: i32) -> Result<(), Errno> {
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_fd().as_raw_fd(), signal, none, 0) };
     Errno::result(sent).map(drop)
 }
+// ANCHOR_END: send
 
+// ANCHOR: by_default
 /// Whether this process was started with the signal ignored, as `nohup` does with SIGHUP
 /// (`man 2 sigaction`).
 #[expect(unsafe_code, reason = "nix can ask for a signal's handler only by setting another")]
@@ -143,3 +152,4 @@ pub(crate) fn by_default(which: Signal) {
     // SAFETY: SIG_DFL is no function of ours. The only error is EINVAL, for SIGKILL and SIGSTOP.
     let _ = unsafe { signal(which, SigHandler::SigDfl) };
 }
+// ANCHOR_END: by_default

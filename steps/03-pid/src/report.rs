@@ -47,7 +47,6 @@ pub fn report(outcome: Result<u8>) -> ExitCode {
     }
     ExitCode::from(failed.code)
 }
-// ANCHOR_END: failed
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,3 +55,4 @@ impl fmt::Display for Failed {
 }
 
 impl std::error::Error for Failed {}
+// ANCHOR_END: failed

@@ -25,6 +25,7 @@ pub struct Running {
     _walls: Walls,
     signals: Signals,
 }
+// ANCHOR_END: running
 
 // ANCHOR: hand_over
 impl Running {
@@ -47,6 +48,7 @@ impl Running {
 }
 // ANCHOR_END: hand_over
 
+// ANCHOR: serve
 /// Something that the host serves while it waits, in the same loop: a terminal, a log.
 pub trait Serve {
     /// The descriptors that it waits for, and what for: to be read, to be written. One that has
@@ -62,7 +64,9 @@ pub trait Serve {
     /// A signal has arrived. Returns true if there is no need to pass it on.
     fn take(&mut self, signal: Signal) -> bool;
 }
+// ANCHOR_END: serve
 
+// ANCHOR: wait
 impl Running {
     pub(crate) fn new(child: Child, walls: Walls, signals: Signals) -> Self {
         Self { child, _walls: walls, signals }
@@ -111,7 +115,7 @@ impl Running {
         }
     }
 }
-// ANCHOR_END: running
+// ANCHOR_END: wait
 
 // ANCHOR: child
 /// A child process: killed and reaped when it is dropped.

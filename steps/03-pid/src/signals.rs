@@ -104,6 +104,12 @@ impl Drop for Signals {
         self.restore();
     }
 }
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
 // ANCHOR_END: signals
 
 // ANCHOR: reached
@@ -117,9 +123,3 @@ impl Caught {
     }
 }
 // ANCHOR_END: reached
-
-impl AsFd for Signals {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}

@@ -81,3 +81,11 @@ fn what_a_wall_prints_is_printed_once() {
         assert_eq!(said.matches("printed without a newline").count(), 1, "{words:?}: {said}");
     }
 }
+
+#[test]
+fn the_answer_to_the_exercise_makes_the_command_nice() {
+    insta::assert_snapshot!(told(&mut walls(&["nice:19", "--", "nice"])), @"
+    19
+    => 0
+    ");
+}

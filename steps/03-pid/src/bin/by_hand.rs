@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use step01_unshare::{MapRootArgs, Namespaces};
 use step03_pid::report;
 
+// ANCHOR: by_hand
 fn main() -> ExitCode {
     report(run())
 }
 
-// ANCHOR: by_hand
 fn run() -> Result<u8> {
     MapRootArgs { map_root_user: true }.unshare(Namespaces::PID)?;
     for text in ["the first command is process $$", "the second command is process $$"] {

@@ -7,7 +7,7 @@
 //! Each word before the `--` is a wall that does one thing in one of its parts. In order: what the
 //! host does (`host`), what the container does (`inside`), and the same for what belongs to the
 //! process alone (`process-host`, `process`). `ready` is no wall but the moment between the two
-//! gates, and `drop` is the end of a wall.
+//! gates, and `drop` is the end of a wall. `nice:19` is the answer to an exercise of chapter 03.
 
 use std::fs::{self, File};
 use std::io::{Read, Write, stderr, stdin, stdout};
@@ -20,6 +20,7 @@ use nix::poll::PollFlags;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, Uid, setuid};
+use rustix::process::setpriority_process;
 use step01_unshare::{MapRootArgs, Namespaces};
 use step03_pid::{Container, Isolation, Last, Pids, Serve, environment, report};
 
@@ -51,6 +52,7 @@ fn run(words: Vec<String>) -> Result<u8> {
                     "path" => path = Some(wall.action.clone()),
                     "serve" => served = Some(Copy::from(&wall.action)?),
                     "ready" => at_ready = wall,
+                    "nice" => container = container.with_process(Nice(wall.action.parse()?)),
                     "process" | "process-host" => container = container.with_process(wall),
                     _ => container = container.with(wall),
                 }
@@ -79,6 +81,19 @@ fn run(words: Vec<String>) -> Result<u8> {
     drop(thread);
     code
 }
+
+// ANCHOR: nice
+/// Lets others go first: 19 is the nicest (`man 2 setpriority`).
+#[derive(Debug)]
+struct Nice(i32);
+
+impl Isolation for Nice {
+    fn in_container(&self) -> Result<()> {
+        // `None` is this process, and what it becomes keeps it.
+        setpriority_process(None, self.0).with_context(|| format!("cannot be as nice as {}", self.0))
+    }
+}
+// ANCHOR_END: nice
 
 /// Copies what it reads to the standard output.
 struct Copy(File);
