@@ -17,9 +17,10 @@ use step03_pid::{Container, Failed, inherited};
 
 use super::{Asking, Place, RunArgs, tidy, with_code};
 use crate::container::{Asked, console, streams};
-use crate::monitor::client::{Client, bind, terminal_size};
+use crate::monitor::client::{Client, bind};
 use crate::monitor::frames::{Kind, frame, resize};
 use crate::monitor::log::Log;
+use crate::monitor::terminal::terminal_size;
 use crate::monitor::{SOCKET, Settings, log, program};
 use crate::records::{Held, Recipe, State, Status, now};
 use crate::sealed;

@@ -12,7 +12,8 @@ use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
 
-use super::files::{self, is_kernels, look, make_directory, open_made, replacing, still};
+use super::data;
+use super::entries::{self, is_kernels, look, make_directory, open_made, replacing, still};
 use super::target::Source;
 use super::tree::Found;
 use crate::layers::{Entry, Kind, LeftOut, Walk, beneath, by_magic, list, named};
@@ -28,7 +29,7 @@ pub fn pack(source: &Source, output: impl Write) -> Result<()> {
     let name = if source.is_content { PathBuf::from(".") } else { PathBuf::from(&source.name) };
     packer.add(&source.found, &name)?;
     if source.found.kind() == FileType::Directory {
-        let top = files::directory(&source.found)?;
+        let top = entries::directory(&source.found)?;
         let mut pending = vec![PathBuf::new()];
         while let Some(path) = pending.pop() {
             let folder = beneath(top.as_fd(), &path, OFlags::RDONLY | OFlags::DIRECTORY);
@@ -89,7 +90,7 @@ impl<W: Write> Packer<W> {
                 }
                 header.set_size(stat.st_size as u64);
                 // It may grow or shrink meanwhile, and its length is written already.
-                let content = files::read(found)?.chain(std::io::repeat(0)).take(stat.st_size as u64);
+                let content = data::read(found)?.chain(std::io::repeat(0)).take(stat.st_size as u64);
                 self.archive.append_data(&mut header, name, content)?;
             }
             _ => {}

@@ -5,15 +5,14 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
-use rustix::io::Errno;
 
+use super::data::copy_data;
+use super::entries::{directory, is_kernels, look, make_directory, open_made, replacing, still};
 use super::target::{Source, Target};
 use super::tree::Found;
 use crate::layers::{beneath, list, named};
@@ -190,116 +189,6 @@ impl Copier {
     }
 }
 
-/// Opens the directory that was found.
-pub fn directory(found: &Found) -> Result<OwnedFd> {
-    Ok(fs::openat(&found.inode, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(named)?)
-}
-
-/// What has a name in an open directory; the link itself where it is one. `None` if it has gone.
-pub fn look(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Found>> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let Some(inode) = still(fs::openat(directory, name, flags, Mode::empty()))? else { return Ok(None) };
-    let stat = fs::fstat(&inode).map_err(named)?;
-    Ok(Some(Found { inode, stat }))
-}
-
-/// `None` for what has just gone, or become something else.
-pub fn still<T>(result: Result<T, Errno>) -> Result<Option<T>> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
-        Err(error) => Err(named(error).into()),
-    }
-}
-
-/// What the kernel shows in a directory of its own is nobody's file.
-pub fn is_kernels(found: &Found) -> bool {
-    /// proc, sysfs, devpts, cgroup2, cgroup and mqueue (`man 2 statfs`).
-    const KERNELS: [i64; 6] = [0x9fa0, 0x6265_6572, 0x1cd1, 0x6367_7270, 0x0027_e0eb, 0x1980_0202];
-    let kind = fs::fstatfs(&found.inode).map(|found| found.f_type);
-    kind.is_ok_and(|kind| KERNELS.contains(&kind))
-}
-
-/// Opens the very file that was found for reading, whatever has its name by now.
-pub fn read(found: &Found) -> Result<File> {
-    Ok(File::open(format!("/proc/self/fd/{}", found.inode.as_raw_fd()))?)
-}
-
-// ANCHOR: data
-/// Copies what is in a file as long as it was when we looked: it may grow for ever. Holes stay holes, or a file of a
-/// terabyte that takes no room would fill the disk.
-fn copy_data(found: &Found, to: &OwnedFd) -> Result<u64> {
-    let (mut from, mut to) = (read(found)?, File::from(to.try_clone()?));
-    let length = found.stat.st_size as u64;
-    let mut at = 0;
-    while at < length {
-        let data = match fs::seek(&from, fs::SeekFrom::Data(at)) {
-            Ok(data) => data,
-            // Nothing but a hole is left.
-            Err(Errno::NXIO) => break,
-            Err(_) => at,
-        };
-        let hole = fs::seek(&from, fs::SeekFrom::Hole(data)).unwrap_or(length).min(length);
-        if data >= hole {
-            break;
-        }
-        from.seek(SeekFrom::Start(data)).and_then(|_| to.seek(SeekFrom::Start(data)))?;
-        if io::copy(&mut (&from).take(hole - data), &mut to)? == 0 {
-            break;
-        }
-        at = hole;
-    }
-    to.set_len(length)?;
-    Ok(length)
-}
-// ANCHOR_END: data
-
-/// Makes a directory, or opens the one that is there.
-pub fn make_directory(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
-    match fs::mkdirat(parent, name, Mode::RWXU) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(error) => return Err(named(error)).with_context(|| cannot(Path::new(name))),
-    }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match fs::openat(parent, name, flags, Mode::empty()) {
-        Err(Errno::NOTDIR | Errno::LOOP) => {
-            bail!(
-                "cannot overwrite non-directory \"{0}\" with directory \"{0}\"",
-                super::archive::shown(Path::new(name))
-            )
-        }
-        other => other.map_err(named).with_context(|| cannot(Path::new(name))),
-    }
-}
-
-/// Makes something that must not be there yet; what is there goes first, unless it is a directory.
-pub fn replacing<T>(parent: BorrowedFd<'_>, name: &OsStr, make: impl Fn() -> Result<T, Errno>) -> Result<T> {
-    for _ in 0..100 {
-        match make() {
-            Err(Errno::EXIST) => {}
-            other => return Ok(other.map_err(named)?),
-        }
-        match fs::unlinkat(parent, name, AtFlags::empty()) {
-            Err(Errno::ISDIR) => {
-                bail!(
-                    "cannot overwrite directory \"{0}\" with non-directory \"{0}\"",
-                    super::archive::shown(Path::new(name))
-                )
-            }
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(named(error).into()),
-        }
-    }
-    bail!("somebody makes it again and again")
-}
-
-/// Opens what was just made, the link itself where it is one.
-pub fn open_made(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(fs::openat(parent, name, flags, Mode::empty()).map_err(named)?)
-}
-
-fn cannot(path: &Path) -> String {
+pub(super) fn cannot(path: &Path) -> String {
     format!("cannot copy {}", super::archive::shown(path))
 }

@@ -13,6 +13,8 @@
 //! are only names without a slash, and links are copied and never followed. None of the container's programs is run.
 
 mod archive;
+mod data;
+mod entries;
 mod files;
 mod inside;
 mod target;

@@ -1,7 +1,6 @@
 //! The other end: whoever is attached to a container, by `run`, `start -a` or `attach`.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -13,12 +12,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::read;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use step03_pid::{Failed, Signals};
 
 use super::SOCKET;
 use super::detach::{DetachKeys, Typed};
 use super::frames::{Frames, Kind, frame};
+use super::terminal::{Raw, print, terminal_size};
 
 /// A connection to a container's monitor.
 #[derive(Debug)]
@@ -234,49 +233,7 @@ pub fn bind(directory: &Path) -> Result<UnixListener> {
     Ok(UnixListener::bind(short(&folder))?)
 }
 
-/// Rows and columns of our terminal, as [`Kind::Resize`] has them.
-pub fn terminal_size() -> Option<[u8; 4]> {
-    let size = tcgetwinsize(io::stdout()).or_else(|_| tcgetwinsize(io::stdin())).ok()?;
-    let ([a, b], [c, d]) = (size.ws_row.to_be_bytes(), size.ws_col.to_be_bytes());
-    Some([a, b, c, d])
-}
-
 /// The socket's path by an open folder: the name of a socket has at most 107 bytes (`man 7 unix`).
 pub(super) fn short(folder: &impl std::os::fd::AsRawFd) -> String {
     format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd())
-}
-
-/// Nothing stays in a buffer. Whoever does not read any more ends us, as SIGPIPE would.
-fn print(to: &impl AsFd, text: &[u8]) -> Result<()> {
-    let copy = to.as_fd().try_clone_to_owned().context("cannot write to the standard output")?;
-    match File::from(copy).write_all(text) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-            Err(Failed { code: 128 + Signal::SIGPIPE as u8, text: String::new() }.into())
-        }
-        // The disk is full, or there is nowhere to write: the container goes on.
-        _ => Ok(()),
-    }
-}
-
-/// The terminal passes each key on as it is, ^C among them. Dropped, it is as before.
-#[derive(Debug)]
-struct Raw(Termios);
-
-impl Raw {
-    fn set() -> Result<Option<Self>> {
-        if !io::stdin().is_terminal() {
-            return Ok(None);
-        }
-        let before = tcgetattr(io::stdin()).context("cannot read the terminal's settings")?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(io::stdin(), OptionalActions::Drain, &raw).context("cannot set the terminal")?;
-        Ok(Some(Self(before)))
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &self.0);
-    }
 }

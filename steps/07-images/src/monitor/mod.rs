@@ -31,6 +31,7 @@ pub mod log;
 pub mod restart;
 mod served;
 mod settings;
+pub mod terminal;
 
 pub use keep::main;
 pub(crate) use settings::Settings;

@@ -13,6 +13,7 @@
 //! whose lock is free is of a container whose monitor was killed.
 
 mod ended;
+mod held;
 mod recipe;
 mod record;
 mod words;
@@ -20,40 +21,28 @@ mod words;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 
+pub use held::Held;
 pub use recipe::Recipe;
 pub use record::{Record, State, Status, now};
 pub use words::{check_name, new_id, new_name};
 
+use held::{remove_directory, try_lock};
+
 use crate::monitor::STOPPED;
 use crate::names::is_id;
 use crate::store::Use;
-use crate::task;
 use crate::text::printable;
-use crate::volumes::Volumes;
 
 /// All containers of a state directory.
 #[derive(Debug, Clone)]
 pub struct Containers {
     directory: PathBuf,
-}
-
-/// A container that is ours to run or to remove: its directory is locked.
-#[derive(Debug)]
-pub struct Held {
-    /// Where it keeps its files.
-    pub directory: PathBuf,
-    /// What is known about it.
-    pub record: Record,
-    lock: File,
 }
 
 impl Containers {
@@ -282,127 +271,6 @@ impl Containers {
     }
 }
 
-impl Held {
-    /// Writes down how far the container has come.
-    ///
-    /// # Errors
-    /// The disk is full.
-    pub fn write_state(&self) -> Result<()> {
-        let has_ended = self.record.state.status == Status::Exited && !self.record.remove;
-        if !has_ended {
-            ended::forget(&self.directory)?;
-        }
-        self.record.write_state(&self.directory)?;
-        if has_ended {
-            ended::note(&self.directory);
-        }
-        Ok(())
-    }
-
-    /// The lock, to be handed on to another process.
-    ///
-    /// # Errors
-    /// EMFILE: no descriptor is free.
-    pub fn lock(&self) -> Result<OwnedFd> {
-        self.lock.as_fd().try_clone_to_owned().context("cannot duplicate a descriptor")
-    }
-
-    /// What was handed on: the container's lock, which this process holds already.
-    ///
-    /// # Errors
-    /// Somebody else has it.
-    pub fn take_over(directory: PathBuf, lock: OwnedFd) -> Result<Self> {
-        let lock = File::from(lock);
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).context("the container is not ours to run")?;
-        let here = fs::metadata(&directory).with_context(|| cannot(&directory))?;
-        let locked = lock.metadata().context("cannot look at the lock")?;
-        if (here.dev(), here.ino()) != (locked.dev(), locked.ino()) {
-            bail!("the lock is that of another container");
-        }
-        Ok(Self { record: Record::read(&directory)?, directory, lock })
-    }
-
-    /// Whether whoever made it was killed before it could be run.
-    fn is_half_made(&self) -> bool {
-        self.record.state.status == Status::Created && !self.directory.join(recipe::WORDS).exists()
-    }
-
-    /// Whether somebody wants it to stay down.
-    pub fn is_stopped(&self) -> bool {
-        self.directory.join(STOPPED).exists()
-    }
-
-    /// It is started, on somebody's wish.
-    pub fn forget_stop(&self) {
-        let _ = fs::remove_file(self.directory.join(STOPPED));
-    }
-
-    /// Removes the container with all its files. If it was to be removed at its end, the volumes go along that were
-    /// made for it alone.
-    ///
-    /// # Errors
-    /// A file cannot be removed.
-    pub fn remove(self) -> Result<()> {
-        if self.record.remove || self.is_half_made() {
-            self.remove_volumes()?;
-        }
-        remove_directory(&self.directory)?;
-        drop(self.lock);
-        Ok(())
-    }
-}
-
-impl Held {
-    /// Removes the volumes that were made for this container alone, unless somebody else has them by now.
-    ///
-    /// # Errors
-    /// A file cannot be removed.
-    pub fn remove_volumes(&self) -> Result<()> {
-        let Some(directory) = self.directory.parent() else { return Ok(()) };
-        let Some(root) = directory.parent() else { return Ok(()) };
-        if self.record.mounts.iter().all(|mount| !mount.anonymous) {
-            return Ok(());
-        }
-        let containers = Containers { directory: directory.to_owned() };
-        Volumes::of(root).remove_of(&self.record, &containers.all()?)
-    }
-}
-
-/// The record goes last, so that what is left after a kill in between is still known.
-fn remove_directory(directory: &Path) -> Result<()> {
-    ended::forget(directory)?;
-    for name in ["merged", "work", "upper", "l"] {
-        let path = directory.join(name);
-        if !path.exists() {
-            continue;
-        }
-        // The ordinary user cannot remove what belongs to other ids of the container.
-        if crate::store::remove_tree(&path).is_err() {
-            let path = path.clone();
-            task::in_child(move || crate::store::remove_tree(&path).with_context(|| cannot(&path)))?;
-        }
-    }
-    match fs::remove_dir_all(directory) {
-        // Somebody else was faster.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other.with_context(|| cannot(directory)),
-    }
-}
-
 fn cannot(path: &Path) -> String {
     format!("cannot change {}", path.display())
-}
-
-/// A lock on a directory; `None` if another process has it. It is freed when the last copy of the
-/// descriptor is closed, and not before: it can be handed on (`man 2 flock`).
-fn try_lock(directory: &Path) -> Result<Option<File>> {
-    let file = match File::open(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        other => other.with_context(|| cannot(directory))?,
-    };
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(file)),
-        Err(Errno::WOULDBLOCK) => Ok(None),
-        Err(errno) => Err(errno).with_context(|| format!("cannot lock {}", directory.display())),
-    }
 }

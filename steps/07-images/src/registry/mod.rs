@@ -7,7 +7,9 @@
 mod auth;
 mod blob;
 mod error;
+mod host;
 mod http;
+mod options;
 mod proxy;
 mod settings;
 mod tags;
@@ -16,11 +18,8 @@ mod tries;
 mod trust;
 
 use std::io::Read;
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -29,43 +28,14 @@ use crate::digest::Digest;
 use crate::manifest::{ACCEPTED, LARGEST_DOCUMENT};
 use crate::names::{DEFAULT_REGISTRY, Reference, Version};
 use crate::text::{printable, tell};
+pub use host::is_loopback;
+pub use options::Options;
+
 use auth::Asker;
+use host::scheme;
 use http::{Http, Request, Response, Trouble, header};
 use settings::Settings;
 use tries::Tries;
-
-/// How registries are asked.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// If not, certificates are not checked, and http is taken where there is no https.
-    pub tls_verify: bool,
-    /// Say whom a password is sent to.
-    pub verbose: bool,
-    /// The files with the logins; the first that has one counts.
-    pub logins: Vec<PathBuf>,
-    /// The folders with a folder of certificates for each registry.
-    pub certificates: Vec<PathBuf>,
-    /// The files that name mirrors and insecure registries; the first that is there counts.
-    pub settings: Vec<PathBuf>,
-    /// How long a server may be silent. There is no total timeout: a large layer over a slow line takes its time.
-    pub stall: Duration,
-    /// The first pause before something is tried again; each further one is twice as long.
-    pub pause: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            tls_verify: true,
-            verbose: false,
-            logins: credentials::default_files(),
-            certificates: trust::default_folders(),
-            settings: settings::default_files(),
-            stall: Duration::from_secs(30),
-            pause: Duration::from_millis(200),
-        }
-    }
-}
 
 /// One repository of a registry.
 #[derive(Debug)]
@@ -294,31 +264,8 @@ impl Registry {
     }
 }
 
-/// Registries on this machine, and those that were called insecure, may have no certificate. As Docker, we ask with
-/// https first. Any answer will do; a certificate that is wrong is an answer too, and the next request reports it.
-fn scheme(http: &Http, host: &str) -> &'static str {
-    let url = format!("https://{host}/v2/");
-    match http.get(Request { url: &url, ..Request::default() }) {
-        Ok(_) => "https",
-        Err(Trouble::Final(error) | Trouble::Passing(error)) => {
-            let text = error.to_string().to_lowercase();
-            if text.contains("certificate") || text.contains("alert") { "https" } else { "http" }
-        }
-    }
-}
-
 /// For [`crate::fuzzing`]: what is done with the text of headers before anything is asked.
 pub(crate) fn take_apart(header: &str) {
     auth::challenges(header);
     tags::next_of(header);
-}
-
-/// Whether a host, with or without a port, is this machine.
-pub fn is_loopback(host: &str) -> bool {
-    if let Some(ipv6) = host.strip_prefix('[') {
-        let address = ipv6.split(']').next().unwrap_or("");
-        return address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback());
-    }
-    let host = host.split(':').next().unwrap_or("");
-    host == "localhost" || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
 }
