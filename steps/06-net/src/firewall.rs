@@ -148,6 +148,7 @@ impl Rules<'_> {
             }};"#
         )
     }
+    // ANCHOR_END: rules
 
     // ANCHOR: published
     /// Who connects to a published port is sent on to the container: from outside, and from
@@ -173,7 +174,6 @@ impl Rules<'_> {
         }
         (from_outside, from_host)
     }
-    // ANCHOR_END: rules
 
     /// Questions to the gateway go to the resolver, which takes them for the host's own.
     fn resolver(&self) -> (String, String) {
