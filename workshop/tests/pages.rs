@@ -216,3 +216,40 @@ fn the_book_is_built_only_if_its_pages_are_good() {
     let html = fs::read_to_string(book.folder().join("book/page.html")).unwrap();
     assert!(html.contains("fn good() {}"), "{html}");
 }
+
+#[test]
+fn courses_are_the_sums_of_their_sections() {
+    let course = |row: &str| {
+        let table = format!("| course | what | minutes | of |\n|---|---|---:|---:|\n{row}\n");
+        let book = Book::new(&table);
+        let chapter =
+            "# A\n\n## Look *(5 min)*\n\n```text\n## Not a heading *(9 min)*\n```\n\n## Build *(20 min)*\n";
+        fs::write(book.folder().join("src/01-a.md"), chapter).unwrap();
+        book
+    };
+    // The chapter is not in the summary, which is told for the whole book; so only the page is read.
+    let check = |row: &str| course(row).run(&["--check", "page"]);
+    check("| short | [01](01-a.md) Look | 5 | 10 |").is_well();
+    check("| long | [01](01-a.md); [again](01-a.md) Look | 30 | 30 |").is_well();
+    for (row, expected) in [
+        (
+            "| short | [01](01-a.md) Look | 6 | 10 |",
+            "this is not the sum of the sections' minutes any more: cargo workshop book --fix writes it",
+        ),
+        (
+            "| long | [01](01-a.md) | 25 | 20 |",
+            "this course takes 25 minutes, and there are 20: take something out",
+        ),
+        ("| x | [01](01-a.md) Think | 5 | 10 |", "01-a.md has no section `Think`"),
+        ("| x | [01](02-b.md) | 5 | 10 |", "there is no page 02-b.md"),
+        (
+            "| x | everything | 5 | 10 |",
+            "`everything` is no page and its sections: [01](01-unshare.md) Look, Predict",
+        ),
+    ] {
+        check(row).is_one_line(&format!("src/page.md:3: {expected}"));
+    }
+    let book = course("| short | [01](01-a.md) Look | 6 | 10 |");
+    book.run(&["--fix", "page"]).is_well();
+    assert!(book.text().ends_with("| short | [01](01-a.md) Look | 5 | 10 |\n"), "{}", book.text());
+}
