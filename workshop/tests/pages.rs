@@ -241,7 +241,7 @@ fn courses_are_the_sums_of_their_sections() {
             "this course takes 25 minutes, and there are 20: take something out",
         ),
         ("| x | [01](01-a.md) Think | 5 | 10 |", "01-a.md has no section `Think`"),
-        ("| x | [01](02-b.md) | 5 | 10 |", "there is no page 02-b.md"),
+        ("| x | [01](02-b.md) | 5 | 10 |", "this link leads nowhere: there is no 02-b.md"),
         (
             "| x | everything | 5 | 10 |",
             "`everything` is no page and its sections: [01](01-unshare.md) Look, Predict",
@@ -252,4 +252,60 @@ fn courses_are_the_sums_of_their_sections() {
     let book = course("| short | [01](01-a.md) Look | 6 | 10 |");
     book.run(&["--fix", "page"]).is_well();
     assert!(book.text().ends_with("| short | [01](01-a.md) Look | 5 | 10 |\n"), "{}", book.text());
+}
+
+#[test]
+fn links_lead_to_a_page_and_a_heading() {
+    let text = "# Title\n\n## Look *(5 min)*\n\n~~~text\n# no heading\n~~~\n\n## Twice\n\n## Twice\n\n<a id=\"own\"></a>\n";
+    let check = |link: &str| Book::new(&format!("{text}{link}\n").replace(FENCE, "```")).run(&["--check"]);
+    for well in [
+        "[a](page.md)",
+        "[a](#look-5-min) and [b](page.md#twice-1)",
+        "[a](#own)",
+        "[a](https://example.com/x)",
+        "`[a](nowhere.md)`",
+    ] {
+        check(well).is_well();
+    }
+    for (link, why) in [
+        ("[a](nowhere.md)", "there is no nowhere.md"),
+        ("`code` [a](#look)", "no heading gives #look"),
+        ("[a](page.md#no-heading)", "no heading gives #no-heading"),
+        ("[a](page.md#twice-2)", "no heading gives #twice-2"),
+    ] {
+        check(link).is_one_line(&format!("src/page.md:14: this link leads nowhere: {why}"));
+    }
+}
+
+#[test]
+fn index_of_calls_is_what_the_pages_speak_of() {
+    let index = |rows: &str, other: &str| {
+        let book = Book::new(&format!("| call | what it does here | where |\n|---|---|---|\n{rows}\n"));
+        let source = book.folder().join("src");
+        fs::write(source.join("SUMMARY.md"), "- [Page](page.md)\n- [Other](other.md)\n").unwrap();
+        fs::write(source.join("other.md"), other.replace(FENCE, "```")).unwrap();
+        book
+    };
+    let row = "| `pause` | waits | [other](other.md) |";
+    for other in ["`pause`", "`pause(2)`", "see `man 2 pause`", "~~~text\n  pause()\n~~~"] {
+        index(row, other).run(&["--check", "page"]).is_well();
+    }
+    let storyboard = "~~~console\nhost$ storyboard pause,open true\n~~~";
+    for (rows, other, why) in [
+        (row, "a pause", "3: no page speaks of `pause`: take the row out"),
+        (row, "`pauses`", "3: no page speaks of `pause`: take the row out"),
+        (row, "`pause` `man 2 open`", "1: the index has no row for `open`, which a page cites"),
+        (row, storyboard, "1: the index has no row for `open`, which a page cites"),
+        (
+            "| `pause` | waits | |",
+            "`pause`",
+            "3: these are not the pages that speak of it any more: cargo workshop book --fix writes them",
+        ),
+        ("| `pause` | waits |", "", "3: a call has three cells: it, what it does, where"),
+    ] {
+        index(rows, other).run(&["--check", "page"]).is_one_line(&format!("src/page.md:{why}"));
+    }
+    let book = index("| `pause` | waits | |", "`pause`");
+    book.run(&["--fix", "page"]).is_well();
+    assert!(book.text().ends_with(&format!("{row}\n")), "{}", book.text());
 }

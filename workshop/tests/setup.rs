@@ -41,7 +41,7 @@ fn lima_brings_the_packages_of_the_list() {
 #[test]
 fn cloud_init_accepts_its_user_data() {
     if program("cloud-init").is_none() {
-        return not_run("cloud-init is missing: apt install cloud-init");
+        return not_run("cloud-init is missing: apt-get install cloud-init, or tests/run --may-change-host");
     }
     let check = |file: &str| {
         let output = Command::new("cloud-init").args(["schema", "--config-file", file]).output().unwrap();

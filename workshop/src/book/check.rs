@@ -7,7 +7,9 @@ use anyhow::{Context, Result, bail};
 use super::blocks::Page;
 use super::fix::Edit;
 use super::script::{Deed, Script};
-use super::{BookArgs, binaries, courses, differences, fix, frame, includes, left, page, person, script};
+use super::{
+    BookArgs, binaries, calls, courses, differences, fix, frame, includes, left, links, page, person, script,
+};
 use crate::problem::Problem;
 use crate::workspace;
 
@@ -27,16 +29,20 @@ impl Reading {
         let mut problems = Vec::new();
         let page = Page::read(file, &mut problems)?;
         includes::check(&page, &mut problems);
+        links::check(&page, &mut problems);
         let script = script::read(&page, have_root).map_err(|more| problems.extend(more)).ok();
         let sessions = page.blocks.iter().filter(|block| block.language == "console").count();
         let minutes = frame::check(&page, sessions, &mut problems);
         let mut edits = differences::edits(&page, &mut problems)?;
         let mut sums = courses::edits(&page, &mut problems);
+        let mut index = calls::edits(&page, &mut problems)?;
         if !fixing {
+            problems.extend(index.drain(..).map(|edit| calls::as_problem(&page, &edit)));
             problems.extend(edits.drain(..).map(|edit| differences::as_problem(&page, &edit)));
             problems.extend(sums.drain(..).map(|edit| courses::as_problem(&page, &edit)));
         }
         edits.append(&mut sums);
+        edits.append(&mut index);
         Ok(Self { page, script, minutes, edits, problems })
     }
 }

@@ -2,6 +2,7 @@
 
 mod binaries;
 mod blocks;
+mod calls;
 mod check;
 mod compare;
 mod courses;
@@ -13,6 +14,7 @@ mod frame;
 mod includes;
 mod interrupt;
 mod left;
+mod links;
 mod needs;
 mod opening;
 mod output;
