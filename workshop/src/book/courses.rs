@@ -1,7 +1,7 @@
 //! The table of courses: which sections fit into 90 minutes. Its sums are those of the sections' headings.
 //!
-//! A row is `| name | [01](01-unshare.md) Look, Predict; [02](02-uts.md) | 88 | 90 |`: a page with some of its
-//! sections or, if none is named, all of them; what they take; what there is.
+//! A row is `| name | [01](01-unshare.md) Look, Predict; [02](02-uts.md); [03](03-pid.md) without Build | 88 | 90 |`:
+//! a page with some of its sections, with all of them, or all but one; what they take; what there is.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -72,6 +72,13 @@ fn part_of(page: &Page, part: &str, pages: &mut HashMap<String, Vec<(String, u32
         pages.insert(target.to_owned(), frame::sections(&text));
     }
     let sections = &pages[target];
+    if let Some(name) = names.trim().strip_prefix("without ") {
+        let rest: Vec<_> = sections.iter().filter(|(title, _)| title != name).collect();
+        if rest.len() == sections.len() {
+            return Err(format!("{target} has no section `{name}`"));
+        }
+        return Ok(rest.iter().map(|(_, minutes)| minutes).sum());
+    }
     let wanted: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if wanted.is_empty() {
         return Ok(sections.iter().map(|(_, minutes)| minutes).sum());
