@@ -41,7 +41,8 @@ fn what_sticks_out_is_told_with_its_page_and_width() {
     // What can be scrolled on a phone, and words that break, are well.
     let fine = Book::new(&format!("# A\n\n{}\n\n```text\n{}\n```\n", "word ".repeat(80), &line[..60]));
     fs::write(fine.folder().join("book.toml"), "[book]\ntitle = \"T\"\n").unwrap();
-    fine.run(&["--look"]).is_well();
+    let answer = fine.run(&["--look"]);
+    assert!(answer.well, "{answer:?}");
 }
 
 #[test]
