@@ -43,9 +43,9 @@ fn i12_what_cannot_be_run_is_126_and_what_is_not_there_127() {
     let Some(boat) = Boat::with(&image.layer(programs)) else { return };
     let cases = [
         (126, "/bin", "it is a directory"),
-        (126, "/no-x", "EACCES: Permission denied"),
-        (126, "/other-machine", "ENOEXEC: neither a program for this machine nor a script"),
-        (126, "/text", "ENOEXEC"),
+        (126, "/no-x", "EACCES: it has no x bit for this user"),
+        (126, "/other-machine", "ENOEXEC: it is a program for another machine"),
+        (126, "/text", "ENOEXEC: neither a program for this machine nor a script"),
         (126, "/empty", "ENOEXEC"),
         (126, "/circle", "ELOOP"),
         (127, "/no-interpreter", "its interpreter /not/there is not there"),

@@ -3,6 +3,7 @@
 mod book;
 mod diff;
 mod doctor;
+mod explain;
 mod problem;
 mod workspace;
 
@@ -24,6 +25,8 @@ enum Verb {
     Book(book::BookArgs),
     /// Say for each step whether it runs on this machine, and what to do if it does not.
     Doctor(doctor::DoctorArgs),
+    /// Say what an error may come from, which of its causes holds now, and the way out.
+    Explain(explain::ExplainArgs),
     /// Print what is new in a step's main.rs, against the step before it.
     Diff {
         /// The step's number: 2 to 6.
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Book(args) => book::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
+        Verb::Explain(args) => explain::run(&args),
         Verb::Diff { step } => print_difference(step),
     };
     match outcome {

@@ -11,7 +11,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::unistd::{getegid, geteuid};
 
-use crate::{Namespaces, exec};
+use crate::{Namespaces, exec, refused, why_no_namespaces};
 
 // ANCHOR: unshare
 /// Puts this process into new namespaces (`man 2 unshare`).
@@ -72,7 +72,8 @@ impl MapRootArgs {
 fn write(file: &str, text: &str) -> Result<()> {
     fs::write(file, text).map_err(|error| {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-        refused(format!("cannot write `{text}` to {file}: {errno}"), Namespaces::USER, errno)
+        let why = why_no_namespaces(Namespaces::USER, errno);
+        refused(&format!("cannot write `{text}` to {file}"), errno, why)
     })
 }
 // ANCHOR_END: write
@@ -111,35 +112,9 @@ fn in_child(command: &mut Command, act: impl Fn() -> nix::Result<()> + Send + Sy
 // ANCHOR_END: in_child
 
 // ANCHOR: explain
-/// An error of `unshare`, with the way out where one is known.
+/// An error of `unshare`, with the cause and the way out where they are known.
 fn explain(namespaces: Namespaces, errno: Errno) -> Error {
     let names: Vec<_> = namespaces.kinds().map(|kind| kind.name).collect();
-    refused(format!("cannot unshare {}: {errno}", names.join(", ")), namespaces, errno)
-}
-
-fn refused(text: String, namespaces: Namespaces, errno: Errno) -> Error {
-    match hint(namespaces, errno) {
-        Some(hint) => Error::msg(format!("{text}\n{hint}")),
-        None => Error::msg(text),
-    }
-}
-
-/// The way out of a refused `unshare` or `clone3`, where the cause can be probed.
-pub fn hint(namespaces: Namespaces, errno: Errno) -> Option<&'static str> {
-    let user = namespaces.contains(Namespaces::USER);
-    let switch = |name: &str, off: &str| fs::read_to_string(name).is_ok_and(|value| value.trim() == off);
-    match errno {
-        Errno::EPERM if !user => Some("only root may do this; or add --map-root-user, which any user may"),
-        Errno::EPERM if switch("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") => Some(
-            "AppArmor forbids user namespaces here: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-        ),
-        Errno::EPERM if switch("/proc/sys/kernel/unprivileged_userns_clone", "0") => {
-            Some("user namespaces are switched off here: sudo sysctl kernel.unprivileged_userns_clone=1")
-        }
-        Errno::ENOSPC if user && switch("/proc/sys/user/max_user_namespaces", "0") => {
-            Some("user namespaces are switched off here: sudo sysctl user.max_user_namespaces=15000")
-        }
-        _ => None,
-    }
+    refused(&format!("cannot unshare {}", names.join(", ")), errno, why_no_namespaces(namespaces, errno))
 }
 // ANCHOR_END: explain

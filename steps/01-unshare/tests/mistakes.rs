@@ -77,7 +77,7 @@ fn without_rights_the_way_to_them_is_told() {
     let mut powerless = command(setpriv);
     powerless.args(["--bounding-set=-all", "--inh-caps=-all"]).arg(env!("CARGO_BIN_EXE_step01"));
     insta::assert_snapshot!(said(powerless.args(["unshare", "--uts", "--net", "true"])), @"
-    step01: cannot unshare uts, net: EPERM: Operation not permitted
-    only root may do this; or add --map-root-user, which any user may
+    step01: cannot unshare uts, net: EPERM: Operation not permitted: only root may do this (CAP_SYS_ADMIN)
+    add --map-root-user, which any user may
     ");
 }

@@ -22,13 +22,14 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use step01_unshare::{Namespaces, hint};
+use step01_unshare::{Namespaces, refused, why, why_no_namespaces};
 
+use crate::causes::CLONE;
 use crate::channel::{Channel, Heard};
 use crate::container::Walls;
 use crate::exec::exec;
@@ -235,11 +236,7 @@ pub(crate) fn refuse_threads() -> Result<()> {
 // ANCHOR: explain
 fn explain(namespaces: Namespaces, errno: Errno) -> anyhow::Error {
     let names: Vec<_> = namespaces.kinds().map(|kind| kind.name).collect();
-    let way_out = match errno {
-        Errno::ENOSYS => Some("inside of a container: start that one with --security-opt seccomp=unconfined"),
-        _ => hint(namespaces, errno),
-    };
-    let way_out = way_out.map(|text| format!("\n{text}")).unwrap_or_default();
-    anyhow!("cannot clone a process into new namespaces ({}): {errno}{way_out}", names.join(", "))
+    let why = why(CLONE, errno, &[]).or_else(|| why_no_namespaces(namespaces, errno));
+    refused(&format!("cannot clone a process into new namespaces ({})", names.join(", ")), errno, why)
 }
 // ANCHOR_END: explain

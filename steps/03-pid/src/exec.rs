@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -12,10 +12,11 @@ use std::process::Command;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{AccessFlags, access, execve, geteuid};
-
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use step01_unshare::why;
 
 use crate::Failed;
+use crate::causes::{EXEC, script_interpreter};
 
 // ANCHOR: environment
 /// Gives the command an environment that is built from nothing: a path to find programs in, and
@@ -90,16 +91,6 @@ fn refuse_ourselves(program: &Path) -> Result<(), Failed> {
     }
     Ok(())
 }
-
-fn script_interpreter(program: &Path) -> Option<PathBuf> {
-    let mut head = Vec::new();
-    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(program).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    file.take(2).read_to_end(&mut head).ok()?;
-    if head == b"#!" { interpreter(program) } else { None }
-}
 // ANCHOR_END: ourselves
 
 // ANCHOR: home
@@ -156,48 +147,14 @@ fn find(name: &OsStr, path: &OsStr) -> Result<PathBuf, Failed> {
 
 /// One errno has several causes: the one that holds is told.
 fn explain(program: &Path, errno: Errno) -> Failed {
-    let name = program.as_os_str();
-    match errno {
-        Errno::ENOENT if !program.exists() => failed(127, name, "there is no such file"),
-        // The file is there, so what is missing is what the kernel would load it with.
-        Errno::ENOENT => match interpreter(program).filter(|file| !file.exists()) {
-            Some(file) => {
-                let file = file.as_os_str().to_string_lossy();
-                failed(127, name, &format!("its interpreter {} is not there", file.escape_debug()))
-            }
-            None => failed(127, name, "the file is there, but what is needed to run it is not"),
-        },
-        Errno::EACCES if program.is_dir() => failed(126, name, "it is a directory"),
-        Errno::EACCES => failed(
-            126,
-            name,
-            "EACCES: Permission denied\nchmod +x makes a file a program; a noexec mount forbids it",
-        ),
-        Errno::ENOEXEC => {
-            failed(126, name, "ENOEXEC: neither a program for this machine nor a script with #!")
-        }
-        Errno::E2BIG => failed(126, name, "E2BIG: the arguments and the environment are too long"),
-        Errno::ENOTDIR => failed(127, name, "ENOTDIR: a part of its path is not a directory"),
-        other => failed(126, name, &other.to_string()),
-    }
-}
-
-/// What the kernel loads first: the program after `#!`, or the dynamic loader that an ELF file
-/// names (`man 2 execve`, `man 5 elf`). The loader's name is the first text in the file that
-/// looks like one: good enough for a message.
-fn interpreter(program: &Path) -> Option<PathBuf> {
-    let mut head = Vec::new();
-    File::open(program).ok()?.take(4096).read_to_end(&mut head).ok()?;
-    let bytes = match head.strip_prefix(b"#!") {
-        // The kernel ends the name at a space or a tab, and not at the \r of a line that was
-        // written on Windows: that is a part of the name which is then not found.
-        Some(head) => {
-            let line = head.split(|byte| *byte == b'\n').next()?;
-            line.split(|byte| b" \t".contains(byte)).find(|word| !word.is_empty())?
-        }
-        None => head.split(|byte| *byte == 0).find(|text| text.starts_with(b"/") && text.len() > 4)?,
+    let code = if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) { 127 } else { 126 };
+    let why = match (why(EXEC, errno, &[program]), errno) {
+        // Here the cause says more than the errno, whose meaning misleads.
+        (Some(why), Errno::ENOENT) => why,
+        (Some(why), _) => format!("{errno:?}: {why}"),
+        (None, _) => errno.to_string(),
     };
-    Some(PathBuf::from(OsStr::from_bytes(bytes)))
+    failed(code, program.as_os_str(), &why)
 }
 
 fn failed(code: u8, program: &OsStr, why: &str) -> Failed {

@@ -1,9 +1,10 @@
 //! Step 03: a process tree of our own, and the engine that all later steps use.
 //!
 //! In reading order: what a container is made of ([`Isolation`], [`Container`]), the dialogue
-//! between its two sides (`engine`), one more process in walls that stand (`join`), a helper of the host's (`companion`), signals, becoming the command (`exec`), PID 1 (`init`), and
+//! between its two sides (`engine`), one more process in walls that stand (`join`), a helper of the host's (`companion`), signals, becoming the command (`exec`) and why not (`causes`), PID 1 (`init`), and
 //! the isolations of this step. `kernel` holds the system calls that need `unsafe`.
 
+mod causes;
 mod channel;
 mod companion;
 mod container;
@@ -18,6 +19,7 @@ mod running;
 mod signals;
 mod time;
 
+pub use causes::{CLONE, EXEC};
 pub use companion::Companion;
 pub use container::{Container, Isolation, Last, launch};
 pub use engine::Created;

@@ -108,7 +108,7 @@ fn a_filter_that_forbids_clone3_is_named() {
     filtered.args(["-qq", "-o", "/dev/null", "-e", "inject=clone3:error=ENOSYS"]);
     filtered.arg(step03.get_program()).args(step03.get_args());
     insta::assert_snapshot!(told(&mut filtered), @"
-    step03: cannot clone a process into new namespaces (uts, ipc, pid): ENOSYS: Function not implemented
+    step03: cannot clone a process into new namespaces (uts, ipc, pid): ENOSYS: Function not implemented: a filter of system calls (seccomp) hides it
     inside of a container: start that one with --security-opt seccomp=unconfined
     => 125
     ");

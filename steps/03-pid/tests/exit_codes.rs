@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::{env, process};
 
 use common::{end, step03, told, walls};
+use support::Role;
 
 /// A folder for the files of one test, gone when it ends.
 struct Folder(PathBuf);
@@ -84,12 +85,12 @@ fn a_command_that_is_not_there_is_127() {
 #[test]
 fn a_directory_is_126() {
     insta::assert_snapshot!(told(&mut step03(&["/"])), @"
-    step03: cannot run /: it is a directory
+    step03: cannot run /: EACCES: it is a directory
     => 126
     ");
     let folder = Folder::new("directory");
     insta::assert_snapshot!(folder.told_of(&folder.0), @"
-    step03: cannot run FOLDER: it is a directory
+    step03: cannot run FOLDER: EACCES: it is a directory
     => 126
     ");
 }
@@ -98,8 +99,39 @@ fn a_directory_is_126() {
 fn a_file_without_an_x_bit_is_126() {
     let folder = Folder::new("no-x");
     insta::assert_snapshot!(folder.told("no-x", b"#!/bin/sh\n", 0o644), @"
-    step03: cannot run FOLDER/no-x: EACCES: Permission denied
-    chmod +x makes a file a program; a noexec mount forbids it
+    step03: cannot run FOLDER/no-x: EACCES: it has no x bit for this user
+    chmod +x makes a file a program
+    => 126
+    ");
+}
+
+#[test]
+fn a_file_on_a_mount_without_exec_is_126() {
+    let folder = Folder::new("noexec");
+    let step03 = step03(&[&folder.0.join("script")]);
+    let mut unshare = support::command("unshare");
+    if Role::here() == Role::User {
+        unshare.arg("--map-root-user");
+    }
+    let script = "mount -t tmpfs -o noexec tmpfs \"$0\"; printf '#!/bin/sh\\n' >\"$0/script\"; \
+        chmod +x \"$0/script\"; exec \"$@\"";
+    unshare.args(["--mount", "sh", "-ec", script]).arg(&folder.0).arg(step03.get_program());
+    let said = told(unshare.args(step03.get_args()));
+    insta::assert_snapshot!(said.replace(&*folder.0.to_string_lossy(), "FOLDER"), @"
+    step03: cannot run FOLDER/script: EACCES: it lies on a file system that is mounted noexec
+    move it to another one, or: mount -o remount,exec
+    => 126
+    ");
+}
+
+#[test]
+fn what_would_load_it_and_may_not_be_run_is_126() {
+    let folder = Folder::new("closed");
+    folder.told("interpreter", b"", 0o644);
+    let script = format!("#!{}\n", folder.0.join("interpreter").display());
+    insta::assert_snapshot!(folder.told("script", script.as_bytes(), 0o755), @"
+    step03: cannot run FOLDER/script: EACCES: a directory above it, or what would load it, may not be entered or run
+    namei -l shows the rights of each part of the path
     => 126
     ");
 }
@@ -125,7 +157,8 @@ fn another_machines_program_is_126() {
     elf[16] = 2;
     elf[18..20].copy_from_slice(&0x1234_u16.to_le_bytes());
     insta::assert_snapshot!(folder.told("wrong-machine", &elf, 0o755), @"
-    step03: cannot run FOLDER/wrong-machine: ENOEXEC: neither a program for this machine nor a script with #!
+    step03: cannot run FOLDER/wrong-machine: ENOEXEC: it is a program for another machine
+    take the one for this machine: uname -m
     => 126
     ");
     insta::assert_snapshot!(folder.told("no-program", b"hello\n", 0o755), @"
@@ -141,17 +174,27 @@ fn another_machines_program_is_126() {
 #[test]
 fn a_missing_interpreter_is_named() {
     let folder = Folder::new("interpreter");
-    insta::assert_snapshot!(folder.told("script", b"#!/no/such/sh -e\necho hello\n", 0o755), @"
+    insta::assert_snapshot!(folder.told("script", b"#!/no/such/sh -e\necho hello\n", 0o755), @r"
     step03: cannot run FOLDER/script: its interpreter /no/such/sh is not there
+    install it, or mend the line with #! (a \r at its end comes from Windows)
     => 127
     ");
-    insta::assert_snapshot!(folder.told("spaces", b"#!  /no/such/sh\n", 0o755), @"
+    insta::assert_snapshot!(folder.told("spaces", b"#!  /no/such/sh\n", 0o755), @r"
     step03: cannot run FOLDER/spaces: its interpreter /no/such/sh is not there
+    install it, or mend the line with #! (a \r at its end comes from Windows)
     => 127
     ");
+    // An interpreter may be a script itself.
+    folder.told("between", b"#!/no/such/sh\n", 0o755);
+    let between = format!("#!{}\n", folder.0.join("between").display());
+    assert_eq!(
+        folder.told("twice", between.as_bytes(), 0o755),
+        folder.told("script", b"#!/no/such/sh\n", 0o755).replace("script", "twice")
+    );
     // A line that was written on Windows.
     insta::assert_snapshot!(folder.told("windows", b"#!/bin/sh\r\necho hello\r\n", 0o755), @r#"
     step03: cannot run FOLDER/windows: its interpreter /bin/sh\r is not there
+    install it, or mend the line with #! (a \r at its end comes from Windows)
     => 127
     "#);
 }
@@ -175,7 +218,8 @@ fn a_missing_loader_is_named() {
     elf[64 + 32] = loader.len() as u8;
     elf.extend(loader);
     insta::assert_snapshot!(folder.told("no-loader", &elf, 0o755), @"
-    step03: cannot run FOLDER/no-loader: its interpreter /no/such/ld.so is not there
+    step03: cannot run FOLDER/no-loader: its loader /no/such/ld.so is not there
+    bring along what `ldd` lists, or link the program statically
     => 127
     ");
 }

@@ -88,7 +88,7 @@ fn that_the_command_cannot_be_run_is_told() {
     => 127
     ");
     insta::assert_snapshot!(told(&mut step03(&["--init", "/"])), @"
-    step03: cannot run /: it is a directory
+    step03: cannot run /: EACCES: it is a directory
     => 126
     ");
 }

@@ -170,8 +170,8 @@ fn without_root_the_way_out_is_named() {
         return not_applicable(NotApplicable::NeedsUser);
     }
     insta::assert_snapshot!(told(support::command(env!("CARGO_BIN_EXE_step03")).arg("true")), @"
-    step03: cannot clone a process into new namespaces (uts, ipc, pid): EPERM: Operation not permitted
-    only root may do this; or add --map-root-user, which any user may
+    step03: cannot clone a process into new namespaces (uts, ipc, pid): EPERM: Operation not permitted: only root may do this (CAP_SYS_ADMIN)
+    add --map-root-user, which any user may
     => 125
     ");
 }

@@ -1,77 +1,69 @@
-//! One errno, several causes: what can be probed is told.
+//! Errors that tell their cause: why a root cannot be swapped, and why there is no /proc.
 
 use std::fs;
+use std::path::Path;
 
-use anyhow::{Error, anyhow};
+use anyhow::Error;
 use nix::errno::Errno;
+use step01_unshare::{refused, why};
 
 use crate::attach::is;
+use crate::causes::{PIVOT_ROOT, PROC, PROPAGATION};
 
 // ANCHOR: root
-/// Why the root cannot be made private or swapped (`man 2 pivot_root`, EINVAL). That the new one
-/// is no mount point cannot be with us.
-pub(crate) fn root(tried: &str, errno: Errno) -> Error {
-    let why = match errno {
-        Errno::EINVAL => mount_table().map(why_invalid),
-        _ => None,
-    };
-    anyhow!("{tried}: {errno}{}", why.unwrap_or_default())
+/// The mounts cannot be made private.
+pub(crate) fn private(errno: Errno) -> Error {
+    refused("cannot make the mounts private", errno, why(PROPAGATION, errno, &[]))
 }
 
-fn why_invalid(mounts: Vec<Mounted>) -> &'static str {
-    match mounts.iter().rfind(|mount| mount.point == "/") {
-        None => {
-            ": we are in a chroot whose root is no mount point\n\
-             mount --bind NEWROOT NEWROOT before the chroot makes it one"
-        }
-        Some(root) if root.kind == "rootfs" => {
-            ": / is the initial file system of the kernel, which nothing can replace\n\
-             switch_root to another one first"
-        }
-        Some(_) => {
-            ": the mount above / is shared, as it can be in a chroot\n\
-             mount --make-rprivate / before the chroot helps"
-        }
-    }
+/// The root cannot be swapped by `pivot_root(new_root, put_old)`.
+pub(crate) fn pivot(errno: Errno, new_root: &Path, put_old: &Path) -> Error {
+    refused("cannot make it the root", errno, why(PIVOT_ROOT, errno, &[new_root, put_old]))
 }
 // ANCHOR_END: root
 
 // ANCHOR: proc
-/// Why there can be no new /proc. In a user namespace the kernel gives one only to who can see
-/// all of another one: it would lay bare what that one hides.
+/// There can be no new /proc.
 pub(crate) fn proc(error: Error) -> Error {
     if !is(&error, rustix::io::Errno::PERM) {
         return error;
     }
-    // These two lie on directories that are always empty, and hide nothing.
-    let harmless = ["/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd"];
-    let covers =
-        |mount: &&Mounted| mount.point.starts_with("/proc/") && !harmless.contains(&mount.point.as_str());
-    let why = match mount_table().unwrap_or_default().iter().find(covers) {
-        Some(cover) => format!(
-            "the kernel allows it only where all of /proc can be seen, and {} is covered here\n\
-             is this a container? docker run --security-opt systempaths=unconfined shows all of it",
-            cover.point
-        ),
-        None => "the kernel allows it only together with a pid namespace".into(),
-    };
-    anyhow!("{}: {why}", Errno::EPERM)
+    let why = why(PROC, Errno::EPERM, &[]).unwrap_or_default();
+    Error::msg(format!("{}: {why}", Errno::EPERM))
 }
 // ANCHOR_END: proc
 
 // ANCHOR: table
-struct Mounted {
-    point: String,
-    kind: String,
+/// A line of the mount table (`man 5 proc_pid_mountinfo`).
+pub(crate) struct Mounted {
+    pub id: String,
+    pub parent: String,
+    pub point: String,
+    pub kind: String,
+    pub shared: bool,
 }
 
-fn mount_table() -> Option<Vec<Mounted>> {
-    let text = fs::read_to_string("/proc/self/mountinfo").ok()?;
+/// The mount that a path lies on: the deepest, and of several at one place the last.
+pub(crate) fn over(path: &Path) -> Option<Mounted> {
+    mounts().into_iter().filter(|mount| path.starts_with(&mount.point)).max_by_key(|mount| mount.point.len())
+}
+
+pub(crate) fn mounts() -> Vec<Mounted> {
+    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let mounted = |line: &str| {
         let (left, right) = line.split_once(" - ")?;
-        let point = left.split(' ').nth(4)?.to_owned();
-        Some(Mounted { point, kind: right.split(' ').next()?.to_owned() })
+        let fields: Vec<_> = left.split(' ').collect();
+        let shared = fields.iter().skip(6).any(|field| field.starts_with("shared:"));
+        let [id, parent, _, _, point, ..] = fields[..] else { return None };
+        let [id, parent] = [id, parent].map(str::to_owned);
+        Some(Mounted {
+            id,
+            parent,
+            point: point.replace("\\040", " "),
+            kind: right.split(' ').next()?.into(),
+            shared,
+        })
     };
-    Some(text.lines().filter_map(mounted).collect())
+    text.lines().filter_map(mounted).collect()
 }
 // ANCHOR_END: table

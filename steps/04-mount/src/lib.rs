@@ -5,6 +5,7 @@
 //! by which mounts are made and attached.
 
 mod attach;
+mod causes;
 mod contained;
 mod dev;
 mod explain;
@@ -16,6 +17,7 @@ mod sysctls;
 mod table;
 
 pub use attach::read_only_copy;
+pub use causes::{PIVOT_ROOT, PROC, PROPAGATION};
 pub use contained::Contained;
 pub use masks::{HIDDEN, READ_ONLY};
 pub use options::{MountArgs, Volume};

@@ -33,8 +33,7 @@ impl Isolation for MountNamespace {
     fn in_container(&self) -> Result<()> {
         // A call of its own: beside MS_BIND the kernel would ignore MS_PRIVATE (man 2 mount).
         let way = if self.follow { MsFlags::MS_SLAVE } else { MsFlags::MS_PRIVATE };
-        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | way, None::<&str>)
-            .map_err(|errno| explain::root("cannot make the mounts private", errno))
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | way, None::<&str>).map_err(explain::private)
     }
 }
 // ANCHOR_END: namespace
@@ -90,7 +89,8 @@ fn become_a_mount(path: &Path) -> Result<OwnedFd> {
 /// is mounted over the new one, and no directory for it is needed.
 fn pivot(root: &Contained) -> Result<()> {
     fchdir(root).context("cannot change to the new root")?;
-    pivot_root(".", ".").map_err(|errno| explain::root("cannot make it the root", errno))?;
+    let here = Path::new(".");
+    pivot_root(here, here).map_err(|errno| explain::pivot(errno, here, here))?;
     umount2(".", MntFlags::MNT_DETACH).context("cannot leave the old root behind")?;
     chdir("/").context("cannot change to /")
 }

@@ -1,11 +1,13 @@
 //! Who may have which ids.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use nix::unistd::{Gid, Uid, User, geteuid};
+use step01_unshare::Look;
 
+use crate::causes::{MISSING, NO_MEANING};
 use crate::{Range, subordinate};
 
 // ANCHOR: is_root
@@ -47,18 +49,21 @@ fn capabilities() -> Option<u64> {
 // ANCHOR: have_ids
 /// Who has no id in its own user namespace cannot make another one: the kernel says EPERM, as it
 /// does for other reasons.
-pub(crate) fn have_ids(uid: Uid, gid: Gid) -> Result<()> {
-    for (file, id) in [("/proc/self/uid_map", uid.as_raw()), ("/proc/self/gid_map", gid.as_raw())] {
-        let has_meaning =
-            |range: &Range| id >= range.inside && u64::from(id - range.inside) < range.length.into();
-        if !map(file).iter().any(has_meaning) {
-            bail!(
-                "cannot make a user namespace: {file} gives the id {id} no meaning\n\
-                 who made the user namespace that we are in must write the map: unshare --map-root-user"
-            );
-        }
+pub(crate) fn have_ids() -> Result<()> {
+    match (NO_MEANING.look)(&[]) {
+        Look::Holds(id) => bail!("cannot make a user namespace: {}", NO_MEANING.told(&id)),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Which of a user's ids has no meaning in the user namespace that we are in.
+pub(crate) fn without_meaning(uid: Uid, gid: Gid) -> Option<u32> {
+    let ids = [("/proc/self/uid_map", uid.as_raw()), ("/proc/self/gid_map", gid.as_raw())];
+    let has_meaning = |(file, id): &(&str, u32)| {
+        let of = |range: &Range| *id >= range.inside && u64::from(id - range.inside) < range.length.into();
+        map(file).iter().any(of)
+    };
+    ids.into_iter().find(|id| !has_meaning(id)).map(|(_, id)| id)
 }
 // ANCHOR_END: have_ids
 
@@ -69,7 +74,7 @@ pub(crate) fn ranges(uid: Uid, gid: Gid) -> Result<(Range, Range)> {
         bail!("/etc/subuid speaks of the ids of the whole machine, and this is a user namespace already");
     }
     if !is_root() && (find("newuidmap").is_none() || find("newgidmap").is_none()) {
-        bail!("newuidmap or newgidmap is missing\nsudo apt install uidmap");
+        bail!(MISSING.told(""));
     }
     Ok((range("/etc/subuid", uid, uid.as_raw())?, range("/etc/subgid", uid, gid.as_raw())?))
 }
@@ -107,8 +112,8 @@ pub(crate) fn could_have_more() -> bool {
 }
 
 /// Where a program is that is looked for in PATH.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: impl AsRef<Path>) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.exists())
+    std::env::split_paths(&path).map(|directory| directory.join(&program)).find(|file| file.exists())
 }
 // ANCHOR_END: ranges

@@ -1,11 +1,11 @@
 //! The wall of this step.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{Gid, Pid, Uid, getegid, geteuid, setgid, setgroups, setuid};
-use step01_unshare::{Namespaces, hint, tell};
+use step01_unshare::{Namespaces, refused, tell, why_no_namespaces};
 use step03_pid::Isolation;
 
 use crate::{IdMap, Range, is_root, rights, write};
@@ -87,7 +87,7 @@ impl User {
     /// where it is.
     pub fn new(map: Option<IdMap>) -> Result<Self> {
         let (uid, gid) = (geteuid(), getegid());
-        rights::have_ids(uid, gid)?;
+        rights::have_ids()?;
         let one = |id| vec![Range { inside: 0, outside: id, length: 1 }];
         let mut user = Self { uids: one(uid.as_raw()), gids: one(gid.as_raw()), why_one_id: None };
         if map == Some(IdMap::One) {
@@ -121,7 +121,6 @@ impl User {
 // ANCHOR: explain
 /// Root of a user namespace may do these, unless a security module says otherwise.
 fn explain(tried: &str, errno: Errno) -> anyhow::Error {
-    let way_out = hint(Namespaces::USER, errno).map(|text| format!("\n{text}")).unwrap_or_default();
-    anyhow!("{tried}: {errno}{way_out}")
+    refused(tried, errno, why_no_namespaces(Namespaces::USER, errno))
 }
 // ANCHOR_END: explain

@@ -1,18 +1,16 @@
 //! Writing the maps: each can be written once, and from then on ids have a meaning.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::unistd::Pid;
-use step01_unshare::{Namespaces, hint};
+use step01_unshare::{refused, why};
 
 use crate::Range;
-use crate::rights::find;
+use crate::causes::{HELPERS, ID_MAP};
 
 // ANCHOR: file
 /// Writes a file that decides about the ids of a process (`man 7 user_namespaces`).
@@ -20,8 +18,8 @@ pub(crate) fn file(container: Pid, name: &str, text: &str) -> Result<()> {
     let path = format!("/proc/{container}/{name}");
     fs::write(&path, text).map_err(|error| {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-        let way_out = hint(Namespaces::USER, errno).map(|text| format!("\n{text}")).unwrap_or_default();
-        anyhow!("cannot write `{}` to {path}: {errno}{way_out}", text.trim_end().replace('\n', ", "))
+        let tried = format!("cannot write `{}` to {path}", text.trim_end().replace('\n', ", "));
+        refused(&tried, errno, why(ID_MAP, errno, &[Path::new(&path)]))
     })
 }
 
@@ -49,10 +47,11 @@ fn start(program: &str, container: Pid, ranges: &[Range]) -> Result<Child> {
     for Range { inside, outside, length } in ranges {
         command.args([inside, outside, length].map(u32::to_string));
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command.spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => anyhow!("cannot run {program}: it is missing\nsudo apt install uidmap"),
-        _ => anyhow::Error::new(error).context(format!("cannot run {program}")),
+    // What it says is read below.
+    command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().map_err(|error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+        refused(&format!("cannot run {program}"), errno, why(HELPERS, errno, &[]))
     })
 }
 // ANCHOR_END: by_helpers
@@ -65,24 +64,10 @@ fn judge(program: &str, output: Output) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim().trim_start_matches(program).trim_start_matches(':').trim();
     let said = if said.is_empty() { output.status.to_string() } else { said.replace('\n', ", ") };
-    bail!("cannot map the ids: {program}: {said}{}", way_out(program).unwrap_or_default())
-}
-
-/// Why a helper may lack the rights that it is there to have.
-fn way_out(program: &str) -> Option<String> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    if status.lines().any(|line| line.split_whitespace().eq(["NoNewPrivs:", "1"])) {
-        return Some(": a setuid program has no effect here (NoNewPrivs)".into());
-    }
-    let path = find(program)?;
-    let has_bit = |path: &Path| fs::metadata(path).map(|found| found.permissions().mode() & 0o4000 != 0);
-    // Some systems give it a file capability in place of the bit.
-    let has_capability = rustix::fs::getxattr(&path, "security.capability", &mut [0_u8; 64][..]).is_ok();
-    match has_bit(&path) {
-        Ok(false) if !has_capability => {
-            Some(format!(": it has no setuid bit\nsudo chmod u+s {}", path.display()))
-        }
-        _ => None,
-    }
+    // It prints the meaning of an errno, and not its number. Only this one has several causes.
+    let refused = said.contains("not permitted") || said.contains("not allowed");
+    let why = refused.then(|| why(HELPERS, Errno::EPERM, &[Path::new(program)])).flatten();
+    let why = why.map(|text| format!(": {text}")).unwrap_or_default();
+    bail!("cannot map the ids: {program}: {said}{why}")
 }
 // ANCHOR_END: judge

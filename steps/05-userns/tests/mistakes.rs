@@ -81,6 +81,19 @@ fn a_helper_without_rights_is_explained() {
     place.setpriv(&["--clear-groups", "--no-new-privs"]);
     insta::assert_snapshot!(place.told(&mut place.step05(&["--", "true"])), @"
     step05: cannot map the ids: newuidmap: write to uid_map failed: Operation not permitted: a setuid program has no effect here (NoNewPrivs)
+    start it from a shell of your own, not from a confined service
+    => 125
+    ");
+}
+
+#[test]
+fn a_helper_needs_dev_null() {
+    let Some(place) = tester() else { return };
+    let mut without = place.unshare("mount -t tmpfs tmpfs /dev");
+    let step05 = place.step05(&["--map", "range", "--", "true"]);
+    insta::assert_snapshot!(place.told(without.arg(step05.get_program()).args(step05.get_args())), @"
+    step05: cannot run newuidmap: ENOENT: No such file or directory: /dev/null is missing, which every helper has for its input
+    mknod -m 666 /dev/null c 1 3, or bind the host's
     => 125
     ");
 }
@@ -122,8 +135,8 @@ fn a_user_namespace_has_no_range_to_give() {
     => 125
     ");
     insta::assert_snapshot!(with(&["--user"]), @"
-    step05: cannot make a user namespace: /proc/self/uid_map gives the id 65534 no meaning
-    who made the user namespace that we are in must write the map: unshare --map-root-user
+    step05: cannot make a user namespace: our own id 65534 has no meaning in the user namespace that we are in
+    who made that one must write its map: unshare --map-root-user
     => 125
     ");
 }

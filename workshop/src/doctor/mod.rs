@@ -4,7 +4,7 @@
 //! read only to say why a try failed.
 
 mod attempt;
-mod reason;
+pub mod reason;
 mod steps;
 
 use anyhow::Result;

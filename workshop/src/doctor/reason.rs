@@ -101,9 +101,7 @@ pub fn range(file: &str, name: &str) -> Option<(u32, u32)> {
 
 /// Which cgroups there are: nothing before step 08 needs them.
 pub fn cgroups() -> &'static str {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let has = |kind: &str| mounts.lines().any(|line| line.contains(&format!(" - {kind} ")));
-    match (has("cgroup2"), has("cgroup")) {
+    match (has_mount("cgroup2"), has_mount("cgroup")) {
         (true, false) => "cgroup v2",
         (true, true) => "cgroup v1 and v2",
         (false, true) => "cgroup v1",
@@ -111,8 +109,14 @@ pub fn cgroups() -> &'static str {
     }
 }
 
+/// Whether a file system of this kind is mounted anywhere.
+pub fn has_mount(kind: &str) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    mounts.lines().any(|line| line.contains(&format!(" - {kind} ")))
+}
+
 /// The file system on which a folder lies: the last mount that is above it.
-fn filesystem_of(folder: &Path) -> String {
+pub fn filesystem_of(folder: &Path) -> String {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let above = mounts.lines().filter_map(|line| {
         let (left, right) = line.split_once(" - ")?;
