@@ -216,3 +216,98 @@ fn the_book_is_built_only_if_its_pages_are_good() {
     let html = fs::read_to_string(book.folder().join("book/page.html")).unwrap();
     assert!(html.contains("fn good() {}"), "{html}");
 }
+
+#[test]
+fn courses_are_the_sums_of_their_sections() {
+    let course = |row: &str| {
+        let table = format!("| course | what | minutes | of |\n|---|---|---:|---:|\n{row}\n");
+        let book = Book::new(&table);
+        let chapter =
+            "# A\n\n## Look *(5 min)*\n\n```text\n## Not a heading *(9 min)*\n```\n\n## Build *(20 min)*\n";
+        fs::write(book.folder().join("src/01-a.md"), chapter).unwrap();
+        book
+    };
+    // The chapter is not in the summary, which is told for the whole book; so only the page is read.
+    let check = |row: &str| course(row).run(&["--check", "page"]);
+    check("| short | [01](01-a.md) Look | 5 | 10 |").is_well();
+    check("| long | [01](01-a.md); [again](01-a.md) Look | 30 | 30 |").is_well();
+    check("| some | [01](01-a.md) without Look | 20 | 20 |").is_well();
+    for (row, expected) in [
+        ("| x | [01](01-a.md) without Break | 5 | 10 |", "01-a.md has no section `Break`"),
+        (
+            "| short | [01](01-a.md) Look | 6 | 10 |",
+            "this is not the sum of the sections' minutes any more: cargo workshop book --fix writes it",
+        ),
+        (
+            "| long | [01](01-a.md) | 25 | 20 |",
+            "this course takes 25 minutes, and there are 20: take something out",
+        ),
+        ("| x | [01](01-a.md) Think | 5 | 10 |", "01-a.md has no section `Think`"),
+        ("| x | [01](02-b.md) | 5 | 10 |", "this link leads nowhere: there is no 02-b.md"),
+        (
+            "| x | everything | 5 | 10 |",
+            "`everything` is no page and its sections: [01](01-unshare.md) Look, Predict",
+        ),
+    ] {
+        check(row).is_one_line(&format!("src/page.md:3: {expected}"));
+    }
+    let book = course("| short | [01](01-a.md) Look | 6 | 10 |");
+    book.run(&["--fix", "page"]).is_well();
+    assert!(book.text().ends_with("| short | [01](01-a.md) Look | 5 | 10 |\n"), "{}", book.text());
+}
+
+#[test]
+fn links_lead_to_a_page_and_a_heading() {
+    let text = "# Title\n\n## Look *(5 min)*\n\n~~~text\n# no heading\n~~~\n\n## Twice\n\n## Twice\n\n<a id=\"own\"></a>\n";
+    let check = |link: &str| Book::new(&format!("{text}{link}\n").replace(FENCE, "```")).run(&["--check"]);
+    for well in [
+        "[a](page.md)",
+        "[a](#look-5-min) and [b](page.md#twice-1)",
+        "[a](#own)",
+        "[a](https://example.com/x)",
+        "`[a](nowhere.md)`",
+    ] {
+        check(well).is_well();
+    }
+    for (link, why) in [
+        ("[a](nowhere.md)", "there is no nowhere.md"),
+        ("`code` [a](#look)", "no heading gives #look"),
+        ("[a](page.md#no-heading)", "no heading gives #no-heading"),
+        ("[a](page.md#twice-2)", "no heading gives #twice-2"),
+    ] {
+        check(link).is_one_line(&format!("src/page.md:14: this link leads nowhere: {why}"));
+    }
+}
+
+#[test]
+fn index_of_calls_is_what_the_pages_speak_of() {
+    let index = |rows: &str, other: &str| {
+        let book = Book::new(&format!("| call | what it does here | where |\n|---|---|---|\n{rows}\n"));
+        let source = book.folder().join("src");
+        fs::write(source.join("SUMMARY.md"), "- [Page](page.md)\n- [Other](other.md)\n").unwrap();
+        fs::write(source.join("other.md"), other.replace(FENCE, "```")).unwrap();
+        book
+    };
+    let row = "| `pause` | waits | [other](other.md) |";
+    for other in ["`pause`", "`pause(2)`", "see `man 2 pause`", "~~~text\n  pause()\n~~~"] {
+        index(row, other).run(&["--check", "page"]).is_well();
+    }
+    let storyboard = "~~~console\nhost$ storyboard pause,open true\n~~~";
+    for (rows, other, why) in [
+        (row, "a pause", "3: no page speaks of `pause`: take the row out"),
+        (row, "`pauses`", "3: no page speaks of `pause`: take the row out"),
+        (row, "`pause` `man 2 open`", "1: the index has no row for `open`, which a page cites"),
+        (row, storyboard, "1: the index has no row for `open`, which a page cites"),
+        (
+            "| `pause` | waits | |",
+            "`pause`",
+            "3: these are not the pages that speak of it any more: cargo workshop book --fix writes them",
+        ),
+        ("| `pause` | waits |", "", "3: a call has three cells: it, what it does, where"),
+    ] {
+        index(rows, other).run(&["--check", "page"]).is_one_line(&format!("src/page.md:{why}"));
+    }
+    let book = index("| `pause` | waits | |", "`pause`");
+    book.run(&["--fix", "page"]).is_well();
+    assert!(book.text().ends_with(&format!("{row}\n")), "{}", book.text());
+}

@@ -105,6 +105,19 @@ fn root_blocks_run_as_root_or_are_listed_as_not_run() {
 }
 
 #[test]
+fn what_a_machine_lacks_is_listed_as_not_run() {
+    let book = Book::new(
+        "```console,needs=sh\nhost$ echo here\nhere\n```\n```console,needs=sh+no-such-program\nhost$ false\nwrong\n```\n",
+    );
+    let answer = book.check();
+    answer.is_well();
+    assert!(answer.out.contains("src/page.md:5: not run: this session needs no-such-program"), "{answer:?}");
+    assert!(!book.run(&["--check", "--strict"]).well);
+    // Where the program is there, the session can be wrong.
+    assert!(!Book::new("```console,needs=sh\nhost$ echo here\nthere\n```\n").check().well);
+}
+
+#[test]
 fn sessions_of_root_run_as_the_named_user() {
     if Role::here() != Role::Root {
         return not_applicable(NotApplicable::NeedsRoot);

@@ -3,11 +3,12 @@
 use std::process::Command;
 use std::time::Duration;
 
+use nix::unistd::Pid;
 use support::{Background, Role, command, not_run, program, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// `unshare` of util-linux, about to run a command where all mounts are shared.
+/// `unshare` of util-linux, about to run a command as its child, where all mounts are shared.
 fn where_mounts_are_shared() -> Option<Command> {
     let Some(unshare) = program("unshare") else {
         not_run("unshare is missing: apt-get install util-linux");
@@ -17,16 +18,21 @@ fn where_mounts_are_shared() -> Option<Command> {
     if Role::here() == Role::User {
         unshare.arg("--map-root-user");
     }
-    unshare.args(["--mount", "--propagation", "shared"]);
+    // It stays there and waits for its child: a slave whose master is gone looks like a private mount.
+    unshare.args(["--mount", "--propagation", "shared", "--kill-child"]);
     Some(unshare)
 }
 
 /// The propagation of each mount that `command` sees, once it has become `sleep`.
 fn propagation(command: &mut Command) -> Vec<(String, Vec<String>)> {
     let sleeper = Background::spawn(command.args(["sleep", "60"])).unwrap();
-    let is_sleep = || support::command_name(sleeper.pid()).as_deref() == Some("sleep");
-    wait_until("it sleeps", LIMIT, is_sleep);
-    let mounts = support::mounts(sleeper.pid()).unwrap();
+    let is_sleep = |pid: &Pid| support::command_name(*pid).as_deref() == Some("sleep");
+    let mut found = None;
+    wait_until("it sleeps", LIMIT, || {
+        found = support::descendants(sleeper.pid()).into_iter().find(is_sleep);
+        found.is_some()
+    });
+    let mounts = support::mounts(found.unwrap()).unwrap();
     mounts.into_iter().map(|mount| (mount.mount_point, mount.propagation)).collect()
 }
 

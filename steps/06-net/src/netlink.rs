@@ -2,11 +2,13 @@
 //! `man 7 rtnetlink`).
 //!
 //! ```text
+// ANCHOR: dialogue
 //!   we                                kernel
 //!    ├── RTM_NEWLINK: a bridge ────────>┤     a header, a fixed part, attributes
 //!    ├<──────────── NLMSG_ERROR: 0 ─────┤     done; otherwise a negative errno
 //!    ├── RTM_GETLINK: called coracle0 ─>┤
 //!    ├<──────────── RTM_NEWLINK: it ────┤     the same message as an answer
+// ANCHOR_END: dialogue
 //! ```
 //!
 //! A message begins with its length, type, flags, a number and the sender's port. An attribute

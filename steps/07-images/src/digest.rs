@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 use sha2::Sha256;
 
+// ANCHOR: digest
 /// The SHA-256 of some content, written `sha256:` and 64 lower-case hexadecimal digits.
 ///
 /// It is a part of file names in the store, so nothing becomes a `Digest` that is not of exactly this form.
@@ -30,6 +31,7 @@ impl Digest {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
+// ANCHOR_END: digest
 
 impl FromStr for Digest {
     type Err = Error;
@@ -138,6 +140,7 @@ impl<R: Read> HashingReader<R> {
     }
 }
 
+// ANCHOR: hashing_reader
 impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
@@ -145,6 +148,7 @@ impl<R: Read> Read for HashingReader<R> {
         Ok(count)
     }
 }
+// ANCHOR_END: hashing_reader
 
 #[cfg(test)]
 mod tests {

@@ -55,6 +55,7 @@ impl Reference {
     }
 }
 
+// ANCHOR: parse
 impl FromStr for Reference {
     type Err = Error;
 
@@ -90,6 +91,7 @@ impl FromStr for Reference {
         Ok(Self { registry: registry.to_owned(), repository: repository.to_owned(), version })
     }
 }
+// ANCHOR_END: parse
 
 /// The registry that a word of `login` means: a host, with a port perhaps, or its address.
 pub fn registry(text: &str) -> Result<String> {
@@ -102,6 +104,7 @@ pub fn registry(text: &str) -> Result<String> {
     })
 }
 
+// ANCHOR: split_registry
 /// What stands before the first slash is a registry only if it cannot be the first part of a path: it has a dot, a
 /// port or a capital letter, or it is `localhost`.
 fn split_registry(text: &str) -> (&str, String) {
@@ -121,6 +124,7 @@ fn split_registry(text: &str) -> (&str, String) {
     }
     (registry, repository.to_owned())
 }
+// ANCHOR_END: split_registry
 
 /// 64 hexadecimal digits are the id of an image, never its name.
 pub fn is_id(text: &str) -> bool {

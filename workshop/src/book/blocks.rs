@@ -148,7 +148,7 @@ fn judge(file: &Path, block: &Block, problems: &mut Vec<Problem>) {
         return say(format!("unknown language `{}`: the book has {}", block.language, LANGUAGES.join(", ")));
     }
     let known: &[(&str, bool)] = match block.language.as_str() {
-        "console" => &[("root", false), ("limit", true), ("name", true)],
+        "console" => &[("root", false), ("limit", true), ("needs", true), ("name", true)],
         "diff" => &[("step", true), ("name", true), ("file", true)],
         "rust" => {
             &[("ignore", false), ("no_run", false), ("noplayground", false), ("name", true), ("file", true)]

@@ -7,7 +7,9 @@ use anyhow::{Context, Result, bail};
 use super::blocks::Page;
 use super::fix::Edit;
 use super::script::{Deed, Script};
-use super::{BookArgs, binaries, differences, fix, frame, includes, left, page, person, script};
+use super::{
+    BookArgs, binaries, calls, courses, differences, fix, frame, includes, left, links, page, person, script,
+};
 use crate::problem::Problem;
 use crate::{explain, workspace};
 
@@ -17,7 +19,7 @@ pub struct Reading {
     /// `None`: its sessions cannot be read.
     script: Option<Script>,
     minutes: u32,
-    /// Generated differences that are out of date, if they are to be rewritten.
+    /// Generated differences and sums that are out of date, if they are to be rewritten.
     edits: Vec<Edit>,
     pub problems: Vec<Problem>,
 }
@@ -27,13 +29,20 @@ impl Reading {
         let mut problems = Vec::new();
         let page = Page::read(file, &mut problems)?;
         includes::check(&page, &mut problems);
+        links::check(&page, &mut problems);
         let script = script::read(&page, have_root).map_err(|more| problems.extend(more)).ok();
         let sessions = page.blocks.iter().filter(|block| block.language == "console").count();
         let minutes = frame::check(&page, sessions, &mut problems);
         let mut edits = differences::edits(&page, &mut problems)?;
+        let mut sums = courses::edits(&page, &mut problems);
+        let mut index = calls::edits(&page, &mut problems)?;
         if !fixing {
+            problems.extend(index.drain(..).map(|edit| calls::as_problem(&page, &edit)));
             problems.extend(edits.drain(..).map(|edit| differences::as_problem(&page, &edit)));
+            problems.extend(sums.drain(..).map(|edit| courses::as_problem(&page, &edit)));
         }
+        edits.append(&mut sums);
+        edits.append(&mut index);
         match explain::page::edit(&page, &mut problems) {
             Some(edit) if fixing => edits.push(edit),
             Some(edit) => problems.push(explain::page::as_problem(&page, &edit)),
@@ -48,7 +57,7 @@ pub fn run(args: &BookArgs, readings: &[Reading]) -> Result<bool> {
     let scripts = || readings.iter().filter_map(|reading| reading.script.as_ref());
     let events = scripts().flat_map(|script| &script.deeds).filter_map(|deed| match deed {
         Deed::Session(event, _) => Some(event),
-        Deed::Write { .. } => None,
+        Deed::Write { .. } | Deed::Kernel { .. } => None,
     });
     let built = match &args.bin {
         Some(_) => None,
@@ -88,8 +97,8 @@ fn run_page(args: &BookArgs, reading: &Reading, binaries: &Path) -> Result<bool>
     for problem in &outcome.problems {
         eprintln!("{problem}");
     }
-    for line in &script.not_run {
-        println!("{}", Problem::new(&page.file, *line, "not run: this session needs root"));
+    for (line, need) in &script.not_run {
+        println!("{}", Problem::new(&page.file, *line, format!("not run: this session needs {need}")));
     }
     let mut edits: Vec<&Edit> = reading.edits.iter().chain(&outcome.edits).collect();
     edits.sort_by_key(|edit| edit.line);

@@ -61,6 +61,13 @@ impl Folder {
         give(&path, person)
     }
 
+    /// Copies a kernel image to `vmlinuz`: the original may be where only root looks.
+    pub fn copy_kernel(&self, image: &Path, person: &Person) -> Result<()> {
+        let path = self.page.join("vmlinuz");
+        fs::copy(image, &path).with_context(|| format!("cannot copy {}", image.display()))?;
+        give(&path, person)
+    }
+
     /// Takes the folder away, unless something is mounted in it, which could be somebody's files.
     pub fn remove(&self) -> Result<()> {
         let inside = |point: &String| Path::new(point).starts_with(&self.folder);

@@ -35,6 +35,20 @@ pub fn check(page: &Page, sessions: usize, problems: &mut Vec<Problem>) -> u32 {
     sum
 }
 
+/// The sections of a page that say their minutes: title and minutes, in order.
+pub fn sections(text: &str) -> Vec<(String, u32)> {
+    let mut in_block = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        in_block ^= line.trim_start().starts_with("```");
+        let title = line.strip_prefix("## ").filter(|_| !in_block).and_then(|title| title.rsplit_once(" *("));
+        if let (Some((title, _)), Some(minutes)) = (title, minutes(line)) {
+            found.push((title.to_owned(), minutes));
+        }
+    }
+    found
+}
+
 /// The minutes at the end of `## Look *(5 min)*`.
 fn minutes(heading: &str) -> Option<u32> {
     let inside = heading.trim_end().strip_suffix(" min)*")?.rsplit_once(" *(")?.1;

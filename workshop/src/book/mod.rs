@@ -2,8 +2,10 @@
 
 mod binaries;
 pub mod blocks;
+mod calls;
 mod check;
 mod compare;
+mod courses;
 mod desk;
 mod differences;
 pub mod fix;
@@ -12,6 +14,9 @@ mod frame;
 mod includes;
 mod interrupt;
 mod left;
+mod links;
+mod look;
+mod needs;
 mod opening;
 mod output;
 mod page;
@@ -24,7 +29,7 @@ mod summary;
 mod terminal;
 mod wildcards;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -76,6 +81,12 @@ pub struct BookArgs {
     /// List the lines of steps 01 to 06, and the files of step 07, that no page shows.
     #[arg(long, conflicts_with_all = ["check", "fix"])]
     unshown: bool,
+    /// Look at all pages in a browser, as wide as a phone and as a desk: nothing may stick out.
+    #[arg(long, conflicts_with_all = ["check", "fix"])]
+    look: bool,
+    /// Print the whole book into this file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "fix", "look"])]
+    pdf: Option<PathBuf>,
     /// Only these pages, such as 01-unshare.
     pages: Vec<String>,
 }
@@ -88,6 +99,13 @@ pub fn run(args: &BookArgs) -> Result<bool> {
     };
     if args.unshown {
         return shown::list(&book);
+    }
+    if args.look {
+        return look::run(&book);
+    }
+    if let Some(file) = &args.pdf {
+        let file = std::path::absolute(file).with_context(|| format!("cannot write {}", file.display()))?;
+        return look::pdf(&book, &file);
     }
     let mut problems = Vec::new();
     let files = summary::pages(&book, &args.pages, &mut problems)?;
@@ -102,15 +120,21 @@ pub fn run(args: &BookArgs) -> Result<bool> {
         eprintln!("{problem}");
     }
     if !args.check && !args.fix {
-        return if problems.is_empty() { build(&book) } else { Ok(false) };
+        return if problems.is_empty() { build(&book, None) } else { Ok(false) };
     }
     let well = check::run(args, &readings)?;
     Ok(well && problems.is_empty())
 }
 
-/// Builds the HTML. mdBook is no dependency: it is a hundred crates, and a binary is a second away.
-fn build(book: &std::path::Path) -> Result<bool> {
-    match Command::new("mdbook").arg("build").arg(book).status() {
+/// Builds the HTML, into the folder that book.toml names or another one. mdBook is no dependency: it is a hundred
+/// crates, and a binary is a second away.
+fn build(book: &Path, folder: Option<&Path>) -> Result<bool> {
+    let mut command = Command::new("mdbook");
+    command.arg("build").arg(book);
+    if let Some(folder) = folder {
+        command.arg("--dest-dir").arg(folder);
+    }
+    match command.status() {
         Ok(status) => Ok(status.success()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             bail!(

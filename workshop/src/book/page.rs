@@ -74,6 +74,12 @@ fn all(
                 }
                 continue;
             }
+            Deed::Kernel { line, image } => {
+                if let Err(error) = folder.copy_kernel(image, &people.ordinary) {
+                    outcome.problems.push(Problem::new(&page.file, *line, format!("{error:#}")));
+                }
+                continue;
+            }
             Deed::Session(event, after) => (event, *after),
         };
         last = event.line;

@@ -1,21 +1,33 @@
 //! What is to be done on a page, in its order: files are written and sessions typed.
 
+use std::path::PathBuf;
+
 use super::blocks::{Block, Page};
 use super::includes;
+use super::needs;
 use super::plan::{self, After};
 use super::session::{self, Event};
 use crate::problem::Problem;
 
 /// What is done on a page, in its order.
 pub enum Deed {
-    Write { line: usize, name: String, content: Vec<String> },
+    Write {
+        line: usize,
+        name: String,
+        content: Vec<String>,
+    },
+    /// A copy of the host's kernel image, for a session that starts a machine.
+    Kernel {
+        line: usize,
+        image: PathBuf,
+    },
     Session(Event, After),
 }
 
-/// The deeds of a page, read and planned; and the lines of root's blocks if there is no root to run them.
+/// The deeds of a page, read and planned; and the blocks that cannot be run here, with what they need.
 pub struct Script {
     pub deeds: Vec<Deed>,
-    pub not_run: Vec<usize>,
+    pub not_run: Vec<(usize, String)>,
     pub sessions: usize,
 }
 
@@ -36,8 +48,16 @@ pub fn read(page: &Page, have_root: bool) -> Result<Script, Vec<Problem>> {
         } else if block.language == "console" {
             script.sessions += 1;
             match session::read(&page.file, block) {
-                Ok(_) if block.has("root") && !have_root => script.not_run.push(block.line),
+                Ok(_) if block.has("root") && !have_root => script.not_run.push((block.line, "root".into())),
                 Ok(read) => {
+                    let wanted = needs::of(block);
+                    if let Some(missing) = wanted.iter().find(|need| !need.is_here()) {
+                        script.not_run.push((block.line, missing.name().into()));
+                        continue;
+                    }
+                    if let Some(image) = wanted.iter().find_map(needs::Need::kernel) {
+                        script.deeds.push(Deed::Kernel { line: block.line, image });
+                    }
                     for event in &read {
                         script.deeds.push(Deed::Session(event.clone(), After::Ends));
                     }

@@ -15,23 +15,13 @@ use super::{frame, includes};
 use crate::problem::Problem;
 use crate::workspace;
 
-/// Chapters that do not show everything yet. This list only shrinks: a chapter that is whole must leave it.
-const INCOMPLETE: [u8; 1] = [7];
-
 /// Adds what is wrong with what these pages show of their steps.
 pub fn check(book: &Path, files: &[PathBuf], problems: &mut Vec<Problem>) -> Result<()> {
     let chapters: BTreeSet<u8> = files.iter().filter_map(|file| frame::chapter(file)).collect();
     let Some(folder) = workspace_of(book) else { return Ok(()) };
     let pages = Pages::read(book)?;
     for chapter in chapters.into_iter().filter(|chapter| (1..=7).contains(chapter)) {
-        let found = pages.missing(&folder, chapter)?;
-        if !INCOMPLETE.contains(&chapter) {
-            problems.extend(found);
-        } else if found.is_empty() {
-            let text =
-                format!("chapter {chapter:02} is whole by now: take it out of INCOMPLETE in {}", file!());
-            problems.push(Problem::new(&book.join("src/SUMMARY.md"), 1, text));
-        }
+        problems.extend(pages.missing(&folder, chapter)?);
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ impl Platform {
         Self::new("linux", std::env::consts::ARCH, None)
     }
 
+    // ANCHOR: fits
     /// How well an image for `self` runs where `wanted` is asked for: the greatest wins, `None` does not run.
     ///
     /// Generations of a processor run what was built for those before them.
@@ -35,6 +36,7 @@ impl Platform {
         let (offered, wanted) = (offered.generation()?, wanted.generation()?);
         (same && offered <= wanted).then_some(offered)
     }
+    // ANCHOR_END: fits
 
     fn new(os: &str, architecture: &str, variant: Option<&str>) -> Self {
         let platform = Self {

@@ -55,6 +55,7 @@ pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
+// ANCHOR: write_whole
 /// Writes a file whole or not at all, and returns when it is on the disk: a temporary file, renamed.
 pub(super) fn write_whole(root: &Path, path: &Path, content: &[u8]) -> Result<()> {
     let write = || -> io::Result<()> {
@@ -66,3 +67,4 @@ pub(super) fn write_whole(root: &Path, path: &Path, content: &[u8]) -> Result<()
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }
+// ANCHOR_END: write_whole

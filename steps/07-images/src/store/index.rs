@@ -77,6 +77,7 @@ impl Index {
         manifests.into_iter().flatten().filter_map(entry).collect()
     }
 
+    // ANCHOR: matching
     /// What a word of the command line can mean.
     pub fn matching(&self, store: &Store, text: &str) -> Result<Vec<Entry>> {
         let entries = self.entries();
@@ -108,6 +109,7 @@ impl Index {
         }
         Ok(found.into_iter().map(|(_, entry)| entry).collect())
     }
+    // ANCHOR_END: matching
 
     /// Gives a name to a manifest. If another had it, that one stays, without a name.
     pub fn tag(&mut self, name: &str, descriptor: &Descriptor) -> Result<()> {

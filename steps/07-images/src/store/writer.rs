@@ -125,6 +125,7 @@ impl Writer {
         index.write(&self.root)
     }
 
+    // ANCHOR: tag
     /// Names an image, as the last act of whatever brought it here.
     pub fn tag(&self, reference: &Reference, manifest: &Descriptor) -> Result<()> {
         // The names of the blobs must be on the disk before something points to them.
@@ -139,4 +140,5 @@ impl Writer {
         index.tag(&reference.to_string(), manifest)?;
         index.write(&self.root)
     }
+    // ANCHOR_END: tag
 }
