@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 pub fn root() -> Result<PathBuf> {
     let here = std::env::current_dir().context("cannot tell the working directory")?;
     for folder in here.ancestors() {
-        if folder.join("steps").is_dir() && folder.join("Cargo.toml").is_file() {
+        if is_workspace(folder) {
             return Ok(folder.to_owned());
         }
     }
@@ -31,4 +31,9 @@ pub fn step(root: &Path, number: u8) -> Result<PathBuf> {
         Some(name) => Ok(steps.join(name)),
         None => bail!("there is no step {number:02}; there are {}", names.join(", ")),
     }
+}
+
+/// Whether a folder is the workshop's own.
+pub fn is_workspace(folder: &Path) -> bool {
+    folder.join("steps").is_dir() && folder.join("Cargo.toml").is_file()
 }

