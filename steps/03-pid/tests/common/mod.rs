@@ -2,10 +2,14 @@
 #![allow(dead_code, reason = "each file of tests is a program of its own and uses a part of this")]
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
+use std::{env, process};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -125,4 +129,33 @@ impl Host {
 /// The process ends, and soon.
 pub fn ends(pid: Pid) {
     wait_until(&format!("process {pid} ends"), LIMIT, || !is_alive(pid));
+}
+
+/// A folder for the files of one test, gone when it ends.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let folder = env::temp_dir().join(format!("coracle-exit-{}-{name}", process::id()));
+        fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    /// Makes a file that may be run, and tells what comes of it, with a fixed name for the folder.
+    pub fn told(&self, name: &str, content: &[u8], mode: u32) -> String {
+        let file = self.0.join(name);
+        fs::write(&file, content).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        self.told_of(&file)
+    }
+
+    pub fn told_of(&self, program: &Path) -> String {
+        told(&mut step03(&[program])).replace(&*self.0.to_string_lossy(), "FOLDER")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
