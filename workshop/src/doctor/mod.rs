@@ -6,6 +6,7 @@
 mod attempt;
 pub mod reason;
 mod steps;
+mod surroundings;
 
 use anyhow::Result;
 use clap::Args;
@@ -21,6 +22,9 @@ pub struct DoctorArgs {
     /// Print JSON, for a teacher who collects the answers of a class.
     #[arg(long)]
     json: bool,
+    /// Asked by root, tell also what this ordinary user is told: who called sudo, if nobody is named.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 /// Who asks: each has other means.
@@ -54,10 +58,23 @@ pub fn run(args: &DoctorArgs) -> Result<bool> {
     let role = if is_real_root() { Role::Root } else { Role::User };
     let name = User::from_uid(getuid()).ok().flatten().map_or_else(|| getuid().to_string(), |user| user.name);
     let verdicts = steps::verdicts(role, &name)?;
+    let sudo = || std::env::var("SUDO_USER").ok().filter(|name| name != "root");
+    let other = args.user.clone().or_else(sudo).filter(|_| role == Role::Root);
+    let other = other.map(|name| surroundings::told_to(&name, args.json)).transpose()?;
+    let groups = surroundings::cgroups();
     if args.json {
-        print_json(role, &name, &verdicts)?;
+        print_json((role, &name), &verdicts, &groups, other)?;
     } else {
         print_lines(role, &name, &verdicts)?;
+        match groups {
+            Ok(controllers) => {
+                println!("cgroups     can be made, with {controllers}; no step needs them yet")
+            }
+            Err(advice) => {
+                println!("cgroups     {} ({}); no step needs them yet", advice.problem, advice.fix)
+            }
+        }
+        print!("{}", other.map(|told| format!("\n{told}")).unwrap_or_default());
     }
     Ok(verdicts.iter().all(|(_, verdict)| !matches!(verdict, Verdict::No(_))))
 }
@@ -66,7 +83,9 @@ fn print_lines(role: Role, name: &str, verdicts: &[(&str, Verdict)]) -> Result<(
     let machine = uname()?;
     let release = machine.release().to_string_lossy();
     let who = if role == Role::Root { format!("{name}, root of this machine") } else { name.to_owned() };
-    println!("Linux {release}, {}, {}; as {who}", machine.machine().to_string_lossy(), reason::cgroups());
+    let outer = if surroundings::in_container() { ", in a container" } else { "" };
+    let machine = machine.machine().to_string_lossy();
+    println!("Linux {release}, {machine}, {}{outer}; as {who}", reason::cgroups());
     let mut told = None;
     for (step, verdict) in verdicts {
         match verdict {
@@ -84,7 +103,12 @@ fn print_lines(role: Role, name: &str, verdicts: &[(&str, Verdict)]) -> Result<(
     Ok(())
 }
 
-fn print_json(role: Role, name: &str, verdicts: &[(&str, Verdict)]) -> Result<()> {
+fn print_json(
+    (role, name): (Role, &str),
+    verdicts: &[(&str, Verdict)],
+    groups: &Result<String, Advice>,
+    other: Option<String>,
+) -> Result<()> {
     let machine = uname()?;
     let steps: Vec<_> = verdicts
         .iter()
@@ -98,13 +122,21 @@ fn print_json(role: Role, name: &str, verdicts: &[(&str, Verdict)]) -> Result<()
             json!({ "step": step, "verdict": word, "problem": problem, "fix": fix })
         })
         .collect();
+    let other = other.map(|told| serde_json::from_str::<serde_json::Value>(&told)).transpose()?;
+    let delegated = match groups {
+        Ok(controllers) => json!({ "controllers": controllers.split(' ').collect::<Vec<_>>() }),
+        Err(advice) => json!({ "problem": advice.problem, "fix": advice.fix }),
+    };
     let answer = json!({
         "kernel": machine.release().to_string_lossy(),
         "machine": machine.machine().to_string_lossy(),
         "cgroups": reason::cgroups(),
+        "delegated": delegated,
+        "container": surroundings::in_container(),
         "user": name,
         "root": role == Role::Root,
         "steps": steps,
+        "ordinary_user": other,
     });
     println!("{}", serde_json::to_string_pretty(&answer)?);
     Ok(())

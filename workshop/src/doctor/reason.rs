@@ -6,6 +6,7 @@ use std::path::Path;
 use nix::sys::utsname::uname;
 
 use super::Advice;
+use super::surroundings::in_container;
 
 /// The oldest kernel: 5.15.
 const FLOOR: (u32, u32) = (5, 15);
@@ -126,9 +127,4 @@ pub fn filesystem_of(folder: &Path) -> String {
             .then(|| (point.len(), right.split(' ').next().unwrap_or_default().to_owned()))
     });
     above.max_by_key(|(length, _)| *length).map_or_else(|| "unknown".into(), |(_, kind)| kind)
-}
-
-/// Whether we are in a container already.
-fn in_container() -> bool {
-    Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists()
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use nix::unistd::getuid;
 
 use super::attempt::{Attempt, find, folder_of_store};
-use super::{Advice, Role, Verdict, reason};
+use super::{Advice, Role, Verdict, reason, surroundings};
 
 /// The verdicts, with the steps' names.
 pub fn verdicts(role: Role, name: &str) -> Result<Vec<(&'static str, Verdict)>> {
@@ -189,7 +189,7 @@ fn overlay(role: Role) -> Result<Verdict> {
     );
     let outcome = user_namespace(role, &["--mount"], &script).run()?;
     Ok(match outcome {
-        Ok(()) => Verdict::Runs,
+        Ok(()) => surroundings::no_room(store.path()).map_or(Verdict::Runs, Verdict::Partly),
         Err(text) => Verdict::No(reason::no_overlay(store.path(), &text)),
     })
 }
