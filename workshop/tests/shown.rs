@@ -74,5 +74,5 @@ fn of_step_07_a_link_is_enough() {
     book.check().is_one_line(problem);
     let listed = book.run(&["--unshown"]).out;
     assert!(listed.contains(&format!("{problem}\n")), "{listed}");
-    chapter(7, CODE, &[], "[all of it](../../steps/07-x/src/lib.rs)\n").check().is_well();
+    chapter(7, CODE, &[], "[all of it](../steps/07-x/src/lib.rs)\n").check().is_well();
 }
