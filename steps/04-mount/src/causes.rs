@@ -1,5 +1,6 @@
 //! Why a root cannot be swapped, and why there is no /proc.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use step01_unshare::{Cause, Look, Trouble, holds_if};
@@ -7,6 +8,19 @@ use step01_unshare::{Cause, Look, Trouble, holds_if};
 use crate::explain::{Mounted, mounts, over};
 
 // ANCHOR: pivot_root
+/// Of the call that takes hold of the directory which is to be the root.
+pub static ROOT: &[Trouble] = &[Trouble {
+    call: "open_tree",
+    errno: "EACCES",
+    when: "",
+    about: &["DIRECTORY"],
+    causes: &[Cause {
+        says: "{} may not be entered by root of the container, who is somebody else outside",
+        way_out: "chmod o+x {}, or keep the root file system elsewhere, such as in /tmp",
+        look: |about| at(about, 1, |about| closed(about[0])),
+    }],
+}];
+
 /// Of `pivot_root`, in the order in which the kernel looks for them (`man 2 pivot_root`).
 pub static PIVOT_ROOT: &[Trouble] = &[
     Trouble {
@@ -107,6 +121,15 @@ fn covers_proc(mount: &Mounted) -> bool {
 /// A look at the first `count` paths of the call; nothing is seen if nobody said which they are.
 fn at(about: &[&Path], count: usize, look: impl Fn(&[&Path]) -> Option<String>) -> Look {
     if about.len() < count { Look::Unseen } else { look(about).map_or(Look::Not, Look::Holds) }
+}
+
+fn closed(path: &Path) -> Option<String> {
+    let path = std::path::absolute(path).ok()?;
+    let above: Vec<_> = path.ancestors().collect();
+    let shut = |folder: &&&Path| {
+        std::fs::metadata(folder.join(".")).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    };
+    above.iter().rev().find(shut).map(|folder| folder.display().to_string())
 }
 
 fn no_mount_point(path: &Path) -> Option<String> {

@@ -8,12 +8,21 @@ use nix::errno::Errno;
 use step01_unshare::{refused, why};
 
 use crate::attach::is;
-use crate::causes::{PIVOT_ROOT, PROC, PROPAGATION};
+use crate::causes::{PIVOT_ROOT, PROC, PROPAGATION, ROOT};
 
 // ANCHOR: root
 /// The mounts cannot be made private.
 pub(crate) fn private(errno: Errno) -> Error {
     refused("cannot make the mounts private", errno, why(PROPAGATION, errno, &[]))
+}
+
+/// The directory cannot be made a mount.
+pub(crate) fn root(error: Error, path: &Path) -> Error {
+    let tried = format!("cannot mount the root file system {}", path.display());
+    match why(ROOT, Errno::EACCES, &[path]) {
+        Some(why) if is(&error, rustix::io::Errno::ACCESS) => refused(&tried, Errno::EACCES, Some(why)),
+        _ => error.context(tried),
+    }
 }
 
 /// The root cannot be swapped by `pivot_root(new_root, put_old)`.

@@ -61,8 +61,8 @@ impl Isolation for Root {
     fn in_container(&self) -> Result<()> {
         // What is made from here on, by us or by the command, shall not depend on the host's.
         umask(Mode::from_bits_truncate(0o022));
-        let mounted = || format!("cannot mount the root file system {}", self.path.display());
-        let root = Contained::new(become_a_mount(&self.path).with_context(mounted)?);
+        let mount = become_a_mount(&self.path).map_err(|error| explain::root(error, &self.path))?;
+        let root = Contained::new(mount);
         for entry in &self.entries {
             entry.mount(&root)?;
         }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use common::Place;
 use step05_userns::subordinate;
-use support::{NotApplicable, Role, copy_program, not_applicable, not_run, program};
+use support::{NotApplicable, Role, command, copy_program, not_applicable, not_run, program};
 
 /// The tester, who is root's to play.
 fn tester() -> Option<Place> {
@@ -159,4 +159,25 @@ fn etc_subuid_is_read_as_its_manual_says() {
     for line in ["root:x:2", "root:1", "root:", "root:1:0", "root:4294967295:1", "root:-1:5", "root:1:2:3"] {
         assert_eq!(with(line), Err(format!("cannot understand the line `{line}` in FILE")));
     }
+}
+
+#[test]
+fn a_root_file_system_in_a_closed_folder_names_the_folder() {
+    let Some(place) = tester() else { return };
+    // Root of the container has no power over a file whose owner has no number in there.
+    let home = place.at("home");
+    fs::create_dir(&home).unwrap();
+    fs::rename(place.root(), home.join("mine")).unwrap();
+    std::os::unix::fs::chown(&home, Some(common::TESTER), Some(common::TESTER)).unwrap();
+    let with = |mode: u32| {
+        fs::set_permissions(&home, fs::Permissions::from_mode(mode)).unwrap();
+        let mut step05 = command(place.program());
+        place.told(step05.arg("--rootfs").arg(home.join("mine")).args(["--", "true"]))
+    };
+    insta::assert_snapshot!(with(0o700), @"
+    step05: cannot mount the root file system [PLACE]/home/mine: EACCES: Permission denied: [PLACE]/home may not be entered by root of the container, who is somebody else outside
+    chmod o+x [PLACE]/home, or keep the root file system elsewhere, such as in /tmp
+    => 125
+    ");
+    insta::assert_snapshot!(with(0o711), @"=> 0");
 }

@@ -39,11 +39,28 @@ pub fn needed<'a>(root: &Path, events: impl Iterator<Item = &'a Event>) -> Resul
     Ok(packages)
 }
 
-/// Builds the packages by cargo and puts their binaries into one folder.
-pub fn build(root: &Path, packages: &BTreeSet<String>) -> Result<TempDir> {
+/// Programs that the events name and that `tests/run` has only unpacked, since their packages would start services.
+pub fn unpacked<'a>(root: &Path, events: impl Iterator<Item = &'a Event>) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for event in events {
+        let Act::Type(lines) = &event.act else { continue };
+        let words = lines.iter().flat_map(|line| line.split_whitespace());
+        found.extend(
+            words.filter(|word| !word.contains(['/', '.'])).map(|word| root.join(UNPACKED).join(word)),
+        );
+    }
+    found.retain(|file| file.is_file());
+    found
+}
+
+/// Where those are.
+pub const UNPACKED: &str = "target/tools/usr/bin";
+
+/// Builds the packages by cargo and puts their binaries into one folder, with the other programs.
+pub fn build(root: &Path, packages: &BTreeSet<String>, others: BTreeSet<PathBuf>) -> Result<TempDir> {
     let target = folder::readable("coracle-bin-")?;
     let binaries = if packages.is_empty() { Vec::new() } else { cargo_build(root, packages)? };
-    for binary in binaries {
+    for binary in binaries.into_iter().chain(others) {
         let name = binary.file_name().context("a binary without a name")?;
         let to = target.path().join(name);
         // A link where the file system allows one: a debug build is large.

@@ -56,15 +56,18 @@ impl Reading {
 /// Runs the pages and prints what is wrong. Returns whether nothing is.
 pub fn run(args: &BookArgs, readings: &[Reading]) -> Result<bool> {
     let scripts = || readings.iter().filter_map(|reading| reading.script.as_ref());
-    let events = scripts().flat_map(|script| &script.deeds).filter_map(|deed| match deed {
-        Deed::Session(event, _) => Some(event),
-        Deed::Write { .. } | Deed::Kernel { .. } => None,
-    });
+    let events = || {
+        scripts().flat_map(|script| &script.deeds).filter_map(|deed| match deed {
+            Deed::Session(event, _) => Some(event),
+            Deed::Write { .. } | Deed::Kernel { .. } => None,
+        })
+    };
     let built = match &args.bin {
         Some(_) => None,
         None => {
             let root = workspace::root()?;
-            Some(binaries::build(&root, &binaries::needed(&root, events)?)?)
+            let packages = binaries::needed(&root, events())?;
+            Some(binaries::build(&root, &packages, binaries::unpacked(&root, events()))?)
         }
     };
     let binaries = match (&built, &args.bin) {

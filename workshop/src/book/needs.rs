@@ -50,7 +50,9 @@ impl Need {
 /// The folders are those of a session's PATH, behind the steps'.
 fn is_program(name: &str) -> bool {
     let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    folders.iter().any(|folder| Path::new(folder).join(name).is_file())
+    let unpacked = workspace::root().ok().map(|root| root.join(super::binaries::UNPACKED));
+    let folders = folders.iter().map(PathBuf::from).chain(unpacked);
+    folders.into_iter().any(|folder| folder.join(name).is_file())
 }
 
 /// The kernel that the tests boot, if they have fetched it; else one of this machine that we may read.

@@ -33,6 +33,7 @@ pub fn troubles() -> impl Iterator<Item = &'static Trouble> {
         step03_pid::CLONE,
         step03_pid::EXEC,
         step04_mount::PROPAGATION,
+        step04_mount::ROOT,
         step04_mount::PIVOT_ROOT,
         step04_mount::PROC,
         elsewhere::ELSEWHERE,
