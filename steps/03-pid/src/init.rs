@@ -4,7 +4,9 @@
 //! from each signal that it has no handler for. A command that expects neither is better off as
 //! a child (`man 7 pid_namespaces`).
 
+use std::fs::File;
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -25,7 +27,8 @@ use crate::running::exit_code;
 /// Forks: the child becomes the command, this process becomes its init. Returns the command's
 /// exit code; in the child it returns only if the command could not be run.
 pub(crate) fn init(command: &Command, channel: &Channel, signals: &Signals) -> Result<u8> {
-    // Otherwise the host's own binary and environment could be read through /proc/1.
+    // Otherwise the host's own binary could be read through /proc/1.
+    let memory = Memory::open();
     prctl::set_dumpable(false).context("cannot become unreadable")?;
     match fork().context("cannot fork")? {
         ForkResult::Child => {
@@ -34,12 +37,40 @@ pub(crate) fn init(command: &Command, channel: &Channel, signals: &Signals) -> R
             become_command(command, signals)
         }
         ForkResult::Parent { child } => {
+            memory.forget_caller()?;
             // What is left of the channel is the command's, so that its end of file says that the
             // command runs.
             close_all_but(&[]).context("cannot close the channel")?;
             let signals = Signals::block_with_children()?;
             forward_and_reap(child, &signals)
         }
+    }
+}
+
+/// Our own memory, as a file. It has to be opened as long as we are readable; where there is no /proc, nobody reads it
+/// there either.
+struct Memory(Option<File>);
+
+impl Memory {
+    fn open() -> Self {
+        Self(File::options().write(true).open("/proc/self/mem").ok())
+    }
+
+    /// Writes over the words and the environment that the host was started with: whoever may look at all processes,
+    /// as root may, would read them in /proc/1/cmdline and /proc/1/environ (`man 5 proc_pid_stat`, fields 48 to 51).
+    fn forget_caller(self) -> Result<()> {
+        let Some(memory) = self.0 else { return Ok(()) };
+        let stat = std::fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
+        // The second field is a name, which may have spaces and brackets in it.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let places: Vec<u64> = fields.skip(45).take(4).filter_map(|field| field.parse().ok()).collect();
+        let [words, words_end, variables, variables_end] = places[..] else { return Ok(()) };
+        for (name, start, end) in [("init", words, words_end), ("", variables, variables_end)] {
+            let mut text = vec![0; usize::try_from(end.saturating_sub(start))?];
+            text.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
+            memory.write_all_at(&text, start).context("cannot write over the environment")?;
+        }
+        Ok(())
     }
 }
 

@@ -7,11 +7,26 @@ use std::time::{Duration, Instant};
 
 use common::{Host, LIMIT, end, ends, step03, told, walls};
 use nix::sys::signal::{Signal, kill};
-use support::{children, command, command_name, is_alive, wait_until};
+use support::{Role, children, command, command_name, is_alive, wait_until};
 
 #[test]
 fn the_command_is_process_two() {
     assert_eq!(told(&mut step03(&["--init", "sh", "-c", "echo $$ $PPID"])), "2 1\n=> 0");
+}
+
+#[test]
+fn words_and_environment_of_the_host_are_forgotten() {
+    let mut run = step03(&["--init", "sh", "-c", "echo started; exec sleep 1000"]);
+    let mut host = Host::start(run.env("CORACLE_SECRET", "of the host"));
+    host.says("started");
+    let init = host.container();
+    let read = |name: &str| std::fs::read(format!("/proc/{init}/{name}"));
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim_end_matches('\0').to_owned();
+    assert_eq!(text(read("cmdline").unwrap()), "init");
+    // To others it is closed anyway.
+    if Role::here() == Role::Root {
+        assert_eq!(text(read("environ").unwrap()), "");
+    }
 }
 
 #[test]
