@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use nix::unistd::{Pid, getpid};
 use support::{Role, gid_map, mounts, namespaces, status, uid_map};
 
-use crate::kit::{Boat, names};
+use crate::kit::{Boat, Ran, names};
 
 /// The namespaces that are the container's own, by their names in /proc/PID/ns.
 fn own(container: Pid) -> BTreeSet<String> {
@@ -124,6 +124,22 @@ fn c2_nothing_is_open_but_the_three() {
             }
         }
     }
+}
+
+#[test]
+fn umask_of_the_caller_stays_outside() {
+    let Some(boat) = Boat::new() else { return };
+    let script = "umask; cat /etc/resolv.conf /etc/hosts /etc/hostname >/dev/null && ls /srv && echo read";
+    let command = boat.run_command("--rm -v srv:/srv -u 1000:1000", &["sh", "-c", script]);
+    let mut shell = support::command("sh");
+    shell.args(["-c", "umask 077; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    let ran = Ran::of(shell.env("HOME", boat.path("")));
+    if Role::here() == Role::RootInUserNamespace {
+        // There is no second user.
+        ran.failed(125, "");
+        return;
+    }
+    assert_eq!((ran.code, ran.out.as_str()), (0, "0022\nread\n"), "{ran:?}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The three files of /etc that say who is who: resolv.conf, hosts, hostname.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -124,7 +125,10 @@ impl Files {
             .into_iter()
             .map(|(file, text)| {
                 let source = folder.join(file);
-                fs::write(&source, text).with_context(|| format!("cannot write {}", source.display()))?;
+                // Everybody in there reads them, whatever the host's umask is.
+                fs::write(&source, text)
+                    .and_then(|()| fs::set_permissions(&source, Permissions::from_mode(0o644)))
+                    .with_context(|| format!("cannot write {}", source.display()))?;
                 Ok(Volume { source, target: Path::new("/etc").join(file), read_only: false })
             })
             .collect()

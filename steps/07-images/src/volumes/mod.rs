@@ -9,9 +9,9 @@
 mod fill;
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -83,7 +83,10 @@ impl Volumes {
         // Made whole under another name: it is there or it is not.
         let half =
             tempfile::Builder::new().prefix(".new-").tempdir_in(&self.directory).with_context(cannot)?;
-        fs::create_dir(half.path().join("_data"))
+        let data = half.path().join("_data");
+        // The container's users may enter it, whatever the host's umask is.
+        fs::create_dir(&data)
+            .and_then(|()| fs::set_permissions(&data, Permissions::from_mode(0o755)))
             .and_then(|()| fs::write(half.path().join("volume.json"), text))
             .with_context(cannot)?;
         match fs::rename(half.path(), &place) {
