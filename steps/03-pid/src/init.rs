@@ -5,11 +5,12 @@
 //! a child (`man 7 pid_namespaces`).
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
@@ -27,8 +28,9 @@ use crate::running::exit_code;
 /// Forks: the child becomes the command, this process becomes its init. Returns the command's
 /// exit code; in the child it returns only if the command could not be run.
 pub(crate) fn init(command: &Command, channel: &Channel, signals: &Signals) -> Result<u8> {
+    // Before anybody else is there, and as long as we may open our own memory.
+    forget_caller()?;
     // Otherwise the host's own binary could be read through /proc/1.
-    let memory = Memory::open();
     prctl::set_dumpable(false).context("cannot become unreadable")?;
     match fork().context("cannot fork")? {
         ForkResult::Child => {
@@ -37,7 +39,6 @@ pub(crate) fn init(command: &Command, channel: &Channel, signals: &Signals) -> R
             become_command(command, signals)
         }
         ForkResult::Parent { child } => {
-            memory.forget_caller()?;
             // What is left of the channel is the command's, so that its end of file says that the
             // command runs.
             close_all_but(&[]).context("cannot close the channel")?;
@@ -47,31 +48,30 @@ pub(crate) fn init(command: &Command, channel: &Channel, signals: &Signals) -> R
     }
 }
 
-/// Our own memory, as a file. It has to be opened as long as we are readable; where there is no /proc, nobody reads it
-/// there either.
-struct Memory(Option<File>);
-
-impl Memory {
-    fn open() -> Self {
-        Self(File::options().write(true).open("/proc/self/mem").ok())
-    }
-
-    /// Writes over the words and the environment that the host was started with: whoever may look at all processes,
-    /// as root may, would read them in /proc/1/cmdline and /proc/1/environ (`man 5 proc_pid_stat`, fields 48 to 51).
-    fn forget_caller(self) -> Result<()> {
-        let Some(memory) = self.0 else { return Ok(()) };
-        let stat = std::fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
-        // The second field is a name, which may have spaces and brackets in it.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let places: Vec<u64> = fields.skip(45).take(4).filter_map(|field| field.parse().ok()).collect();
-        let [words, words_end, variables, variables_end] = places[..] else { return Ok(()) };
-        for (name, start, end) in [("init", words, words_end), ("", variables, variables_end)] {
-            let mut text = vec![0; usize::try_from(end.saturating_sub(start))?];
-            text.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
-            memory.write_all_at(&text, start).context("cannot write over the environment")?;
+/// Writes over the words and the environment that the host was started with: whoever may look at all processes, as
+/// root may, would read them in /proc/1/cmdline and /proc/1/environ (`man 5 proc_pid_stat`, fields 48 to 51). The
+/// command has copies of its own.
+fn forget_caller() -> Result<()> {
+    let memory = match File::options().write(true).open("/proc/self/mem") {
+        // Where there is no /proc, nobody reads them there. Not yet: who has become another user may not open it.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+            return Ok(());
         }
-        Ok(())
+        other => other.context("cannot open our own memory")?,
+    };
+    let stat = std::fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
+    // The second field is a name, which may have spaces and brackets in it.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let places: Vec<u64> = fields.skip(45).take(4).filter_map(|field| field.parse().ok()).collect();
+    let [words, words_end, variables, variables_end] = places[..] else {
+        bail!("/proc/self/stat has no fields 48 to 51");
+    };
+    for (name, start, end) in [("init", words, words_end), ("", variables, variables_end)] {
+        let mut text = vec![0; usize::try_from(end.saturating_sub(start))?];
+        text.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
+        memory.write_all_at(&text, start).context("cannot write over the environment")?;
     }
+    Ok(())
 }
 
 fn forward_and_reap(command: Pid, signals: &Signals) -> Result<u8> {
