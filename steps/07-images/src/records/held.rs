@@ -1,6 +1,7 @@
 //! A container in somebody's hands: whoever runs or removes it holds the lock on its directory.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -108,6 +109,9 @@ impl Held {
     }
 }
 
+/// How often a directory is emptied into which others write.
+const REMOVALS: usize = 100;
+
 /// The record goes last, so that what is left after a kill in between is still known.
 pub(super) fn remove_directory(directory: &Path) -> Result<()> {
     ended::forget(directory)?;
@@ -122,18 +126,23 @@ pub(super) fn remove_directory(directory: &Path) -> Result<()> {
             task::in_child(move || crate::store::remove_tree(&path).with_context(|| cannot(&path)))?;
         }
     }
-    match fs::remove_dir_all(directory) {
-        // Somebody else was faster.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other.with_context(|| cannot(directory)),
+    for _ in 0..REMOVALS {
+        match fs::remove_dir_all(directory) {
+            // Somebody who wants it to stop wrote that down meanwhile.
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+            // Somebody else was faster.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            other => return other.with_context(|| cannot(directory)),
+        }
     }
+    Err(Errno::NOTEMPTY).with_context(|| cannot(directory))
 }
 
 /// A lock on a directory; `None` if another process has it. It is freed when the last copy of the
 /// descriptor is closed, and not before: it can be handed on (`man 2 flock`).
 pub(super) fn try_lock(directory: &Path) -> Result<Option<File>> {
     let file = match File::open(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.with_context(|| cannot(directory))?,
     };
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
