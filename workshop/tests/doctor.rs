@@ -213,6 +213,15 @@ fn root_tells_what_an_ordinary_user_is_told() {
     if program("newuidmap").is_some() {
         let problem = other["steps"][4]["problem"].as_str();
         assert_eq!(problem, Some("with one id: /etc/subuid has no range for nobody"), "{answer}");
+        let fix = other["steps"][4]["fix"].as_str().unwrap();
+        let first: u64 = fix.split(['-', ' ']).find_map(|word| word.parse().ok()).unwrap();
+        let ends = std::fs::read_to_string("/etc/subuid").unwrap_or_default();
+        let end =
+            |line: &str| line.split(':').skip(1).map(|number| number.parse::<u64>().unwrap()).sum::<u64>();
+        assert!(
+            ends.lines().all(|line| end(line) <= first),
+            "{fix} gives away ids that somebody has: {ends}"
+        );
     }
     let lines = text(&doctor(&["--user", "nobody"]).output().unwrap());
     assert_eq!(lines.matches("\n01 unshare  ").count(), 2, "{lines}");

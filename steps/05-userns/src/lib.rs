@@ -11,5 +11,5 @@ mod write;
 
 pub use causes::{HELPERS, ID_MAP, NESTED};
 pub use map::{IdMap, Range, subordinate};
-pub use rights::is_root;
+pub use rights::{is_root, unused};
 pub use user::{User, UserArgs};

@@ -94,8 +94,9 @@ fn range(file: &str, uid: Uid, own: u32) -> Result<Range> {
     Ok(Range { inside: 1, outside: first, length })
 }
 
-/// Ids that nobody has yet: two users with the same ones could kill each other's processes.
-fn unused() -> (u64, u64) {
+/// Ids that nobody has yet, the first and the last: two users with the same ones could kill each
+/// other's processes.
+pub fn unused() -> (u64, u64) {
     let text = ["/etc/subuid", "/etc/subgid"].map(|file| fs::read_to_string(file).unwrap_or_default());
     let end = |line: &str| {
         let (_, range) = line.split_once(':')?;

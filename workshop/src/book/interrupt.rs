@@ -1,4 +1,4 @@
-//! `^C` in front of this program: the page's processes and folder go first, then the program ends.
+//! `^C` in front of this program: processes and folders that it has made go first, then the program ends.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, Command};

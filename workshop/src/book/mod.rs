@@ -13,7 +13,7 @@ pub mod fix;
 mod folder;
 mod frame;
 mod includes;
-mod interrupt;
+pub mod interrupt;
 mod left;
 mod links;
 mod look;

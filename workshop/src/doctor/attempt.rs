@@ -1,16 +1,17 @@
 //! A try: a command of the machine, run quietly, with a limit.
 
-use std::fs::Permissions;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
-use tempfile::TempDir;
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
-use super::Role;
+use crate::book::interrupt::{self, Interrupt};
 
 /// No try takes longer on a machine that works.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -23,8 +24,10 @@ impl Attempt {
         Self(words.iter().map(|word| (*word).to_owned()).collect())
     }
 
-    /// Runs it: what it said last is the error.
+    /// Runs it: what it said last is the error. `^C` ends it, and is an error of ours, so that whoever has made
+    /// something for this try takes it away again.
     pub fn run(&self) -> Result<Result<(), String>> {
+        let interrupt = Interrupt::new()?;
         let program = &self.0[0];
         let Some(path) = find(program) else {
             return Ok(Err(format!("{program} is missing")));
@@ -32,15 +35,20 @@ impl Attempt {
         let mut command = Command::new(path);
         command.args(&self.0[1..]).env("LC_ALL", "C").env("PATH", search_path()).current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot run {program}"))?;
+        interrupt.check()?;
+        // A group of its own: `^C` is for us alone, and what the command has started ends with it.
+        let mut child = interrupt::spawn(command.process_group(0))?;
         let start = Instant::now();
         let status = loop {
             if let Some(status) = child.try_wait().with_context(|| format!("cannot wait for {program}"))? {
                 break status;
             }
+            if let Err(interrupted) = interrupt.check() {
+                end(&mut child);
+                return Err(interrupted);
+            }
             if start.elapsed() > LIMIT {
-                let _ = child.kill();
-                let _ = child.wait();
+                end(&mut child);
                 return Ok(Err(format!("{program} hangs")));
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -55,6 +63,11 @@ impl Attempt {
         let last = said.lines().rfind(|line| !line.trim().is_empty());
         Ok(Err(last.map_or_else(|| format!("{program} fails: {status}"), |line| line.trim().to_owned())))
     }
+}
+
+fn end(child: &mut Child) {
+    let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+    let _ = child.wait();
 }
 
 /// Where a program is, also in the folders of the administrator.
@@ -72,22 +85,4 @@ fn is_executable(file: &Path) -> bool {
 
 fn search_path() -> String {
     format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".into()))
-}
-
-/// A throw-away folder on the file system where coracle keeps its images.
-pub fn folder_of_store(role: Role) -> Result<TempDir> {
-    let place = match role {
-        Role::Root => PathBuf::from("/var/lib"),
-        Role::User => {
-            let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-            std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or(home).unwrap_or_else(|| "/tmp".into())
-        }
-    };
-    // The folder may not be there yet: the nearest one above it is on the same file system.
-    let nearest = place.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".coracle-doctor-").permissions(Permissions::from_mode(0o755));
-    // tempfile's own error ends with the whole path, which nobody asked for.
-    let made = builder.tempdir_in(nearest);
-    made.map_err(|error| anyhow!("cannot write to {}: {}", nearest.display(), error.kind()))
 }

@@ -4,6 +4,7 @@
 //! read only to say why a try failed.
 
 mod attempt;
+mod folder;
 pub mod reason;
 mod steps;
 mod surroundings;

@@ -3,7 +3,8 @@
 use anyhow::{Context, Result};
 use nix::unistd::getuid;
 
-use super::attempt::{Attempt, find, folder_of_store};
+use super::attempt::{Attempt, find};
+use super::folder::Folder;
 use super::{Advice, Role, Verdict, reason, surroundings};
 
 /// The verdicts, with the steps' names.
@@ -94,7 +95,9 @@ fn ids(role: Role, name: &str) -> Result<Verdict> {
     }
     for file in ["/etc/subuid", "/etc/subgid"] {
         let Some((first, count)) = reason::range(file, name) else {
-            let fix = format!("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}");
+            let (first, last) = step05_userns::unused();
+            let fix =
+                format!("sudo usermod --add-subuids {first}-{last} --add-subgids {first}-{last} {name}");
             return one_id(format!("{file} has no range for {name}"), fix);
         };
         let helper = if file == "/etc/subuid" { "newuidmap" } else { "newgidmap" };
@@ -172,7 +175,7 @@ fn pasta() -> Result<Verdict> {
 
 /// Layers are put over one another where the store is, in the way that the role allows.
 fn overlay(role: Role) -> Result<Verdict> {
-    let store = match folder_of_store(role) {
+    let store = match Folder::beside_the_store(role) {
         Ok(store) => store,
         Err(error) => {
             let problem = format!("with --root DIR only: {error:#}");
