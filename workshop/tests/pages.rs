@@ -232,8 +232,10 @@ fn courses_are_the_sums_of_their_sections() {
     check("| short | [01](01-a.md) Look | 5 | 10 |").is_well();
     check("| long | [01](01-a.md); [again](01-a.md) Look | 30 | 30 |").is_well();
     check("| some | [01](01-a.md) without Look | 20 | 20 |").is_well();
+    check("| none | [01](01-a.md) without Look, Build | 0 | 20 |").is_well();
     for (row, expected) in [
         ("| x | [01](01-a.md) without Break | 5 | 10 |", "01-a.md has no section `Break`"),
+        ("| x | [01](01-a.md) without Look, Break | 20 | 20 |", "01-a.md has no section `Break`"),
         (
             "| short | [01](01-a.md) Look | 6 | 10 |",
             "this is not the sum of the sections' minutes any more: cargo workshop book --fix writes it",

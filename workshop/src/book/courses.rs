@@ -1,7 +1,7 @@
 //! The table of courses: which sections fit into 90 minutes. Its sums are those of the sections' headings.
 //!
 //! A row is `| name | [01](01-unshare.md) Look, Predict; [02](02-uts.md); [03](03-pid.md) without Build | 88 | 90 |`:
-//! a page with some of its sections, with all of them, or all but one; what they take; what there is.
+//! a page with some of its sections, with all of them, or all but some; what they take; what there is.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -72,20 +72,18 @@ fn part_of(page: &Page, part: &str, pages: &mut HashMap<String, Vec<(String, u32
         pages.insert(target.to_owned(), frame::sections(&text));
     }
     let sections = &pages[target];
-    if let Some(name) = names.trim().strip_prefix("without ") {
-        let rest: Vec<_> = sections.iter().filter(|(title, _)| title != name).collect();
-        if rest.len() == sections.len() {
-            return Err(format!("{target} has no section `{name}`"));
-        }
-        return Ok(rest.iter().map(|(_, minutes)| minutes).sum());
-    }
-    let wanted: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-    if wanted.is_empty() {
-        return Ok(sections.iter().map(|(_, minutes)| minutes).sum());
-    }
-    let minutes = |name: &&str| {
+    let (names, is_rest) =
+        names.trim().strip_prefix("without ").map_or((names, false), |names| (names, true));
+    let named = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let minutes = |name: &str| {
         let found = sections.iter().find(|(title, _)| title == name);
         found.map(|(_, minutes)| *minutes).ok_or_else(|| format!("{target} has no section `{name}`"))
     };
-    wanted.iter().map(minutes).sum()
+    let named = named.map(minutes).collect::<Result<Vec<u32>, String>>()?;
+    let (all, named_sum) = (sections.iter().map(|(_, minutes)| minutes).sum::<u32>(), named.iter().sum());
+    Ok(match is_rest {
+        true => all.saturating_sub(named_sum),
+        false if named.is_empty() => all,
+        false => named_sum,
+    })
 }
