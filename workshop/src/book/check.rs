@@ -8,8 +8,8 @@ use super::blocks::Page;
 use super::fix::Edit;
 use super::script::{Deed, Script};
 use super::{
-    BookArgs, binaries, calls, courses, differences, executed, fix, frame, includes, left, links, page,
-    person, script,
+    BookArgs, binaries, calls, courses, differences, executed, figures, fix, frame, includes, left, links,
+    page, person, script,
 };
 use crate::problem::Problem;
 use crate::{explain, workspace};
@@ -41,6 +41,8 @@ impl Reading {
             problems.extend(index.drain(..).map(|edit| calls::as_problem(&page, &edit)));
             problems.extend(edits.drain(..).map(|edit| differences::as_problem(&page, &edit)));
             problems.extend(sums.drain(..).map(|edit| courses::as_problem(&page, &edit)));
+            let figures = figures::edits(&page, &mut problems);
+            problems.extend(figures.iter().map(|edit| figures::as_problem(&page, edit)));
         }
         edits.append(&mut sums);
         edits.append(&mut index);
@@ -106,16 +108,17 @@ fn run_page(args: &BookArgs, reading: &Reading, binaries: &Path) -> Result<bool>
     }
     let mut edits: Vec<&Edit> = reading.edits.iter().chain(&outcome.edits).collect();
     edits.sort_by_key(|edit| edit.line);
-    if !edits.is_empty() {
-        let text = fix::apply(page, &edits);
-        std::fs::write(&page.file, text).with_context(|| format!("cannot write {}", page.file.display()))?;
-    }
-    for edit in &edits {
-        println!("{}", Problem::new(&page.file, edit.line, "rewritten"));
+    rewrite(page, &edits)?;
+    // Only now stands there what the figures are drawn from.
+    let mut undrawn = Vec::new();
+    let drawn = if args.fix { draw(&page.file, &mut undrawn)? } else { 0 };
+    for problem in &undrawn {
+        eprintln!("{problem}");
     }
     let minutes =
         frame::chapter(&page.file).map_or_else(String::new, |_| format!("{:>4} min", reading.minutes));
-    let verdict = match (outcome.problems.len(), edits.len()) {
+    let problems = outcome.problems.len() + undrawn.len();
+    let verdict = match (problems, edits.len() + drawn) {
         (0, 0) => "as printed".to_owned(),
         (0, edits) => format!("{edits} blocks rewritten"),
         (problems, _) => format!("{problems} problems"),
@@ -124,9 +127,29 @@ fn run_page(args: &BookArgs, reading: &Reading, binaries: &Path) -> Result<bool>
         "{name:<16}{minutes:>9}  {:>3} sessions  {:>3} commands  {verdict}",
         script.sessions, outcome.commands
     );
-    if outcome.problems.is_empty() && script.not_run.is_empty() && edits.is_empty() {
+    if problems == 0 && script.not_run.is_empty() && edits.is_empty() && drawn == 0 {
         // Where that folder is root's, the book only says less about itself.
         let _ = executed::note(page);
     }
-    Ok(outcome.problems.is_empty() && (script.not_run.is_empty() || !args.strict))
+    Ok(problems == 0 && (script.not_run.is_empty() || !args.strict))
+}
+
+/// Draws the figures of a page anew, and returns how many are other ones now.
+fn draw(file: &Path, problems: &mut Vec<Problem>) -> Result<usize> {
+    let page = Page::read(file, &mut Vec::new())?;
+    let edits = figures::edits(&page, problems);
+    rewrite(&page, &edits.iter().collect::<Vec<_>>())?;
+    Ok(edits.len())
+}
+
+fn rewrite(page: &Page, edits: &[&Edit]) -> Result<()> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    std::fs::write(&page.file, fix::apply(page, edits))
+        .with_context(|| format!("cannot write {}", page.file.display()))?;
+    for edit in edits {
+        println!("{}", Problem::new(&page.file, edit.line, "rewritten"));
+    }
+    Ok(())
 }

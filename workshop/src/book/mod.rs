@@ -9,6 +9,7 @@ mod courses;
 mod desk;
 mod differences;
 mod executed;
+mod figures;
 pub mod fix;
 mod folder;
 mod frame;
