@@ -1,4 +1,6 @@
-//! Docker's other commands: named, with the reason, instead of "unrecognized".
+//! Docker's other commands and options: named, with the reason, instead of "unrecognized".
+
+use super::later::RIGHTS;
 
 const BUILD: &str = "images are built by others: buildah, umoci or Docker, and `load` or `pull` takes them";
 const NETWORK: &str =
@@ -6,7 +8,7 @@ const NETWORK: &str =
 const DAEMON: &str = "there is no daemon that would know: see `ps`, `logs --follow` and `wait`";
 const CLUSTER: &str = "Coracle runs on one machine";
 
-/// Each with what is to be said.
+/// The commands, each with what is to be said.
 const ABSENT: [(&str, &str); 24] = [
     ("build", BUILD),
     ("builder", BUILD),
@@ -34,8 +36,53 @@ const ABSENT: [(&str, &str); 24] = [
     ("scout", "others look into images: trivy or grype on what `save` writes"),
 ];
 
+const REACH: &str = "there is no daemon to be reached: what is asked for is done here, on this machine";
+const CRIU: &str = "it needs a program that saves processes, criu";
+
+/// Docker's other options: the command, or nothing for those that stand before one; the name; the letter; and what is
+/// to be said. What `run` has none of stands in `later`.
+const OPTIONS: [(&str, &str, &str, &str); 22] = [
+    ("", "--host", "-H", REACH),
+    ("", "--context", "-c", REACH),
+    ("", "--tls", "", REACH),
+    ("", "--tlscacert", "", REACH),
+    ("", "--tlscert", "", REACH),
+    ("", "--tlskey", "", REACH),
+    ("", "--tlsverify", "", REACH),
+    ("exec", "--privileged", "", RIGHTS),
+    ("rm", "--link", "-l", "containers are not linked: `run --network container:NAME` joins two"),
+    ("start", "--checkpoint", "", CRIU),
+    ("start", "--checkpoint-dir", "", CRIU),
+    ("volume ls", "--cluster", "", CLUSTER),
+    ("volume create", "--availability", "", CLUSTER),
+    ("volume create", "--group", "", CLUSTER),
+    ("volume create", "--limit-bytes", "", CLUSTER),
+    ("volume create", "--required-bytes", "", CLUSTER),
+    ("volume create", "--scope", "", CLUSTER),
+    ("volume create", "--secret", "", CLUSTER),
+    ("volume create", "--sharing", "", CLUSTER),
+    ("volume create", "--topology-preferred", "", CLUSTER),
+    ("volume create", "--topology-required", "", CLUSTER),
+    ("volume create", "--type", "", CLUSTER),
+];
+
 /// Why a command of Docker's is not here; nothing if Docker has none of this name either.
-pub(super) fn why(verb: &str) -> Option<String> {
+pub(super) fn command(verb: &str) -> Option<String> {
     let (name, why) = ABSENT.iter().find(|(name, _)| *name == verb)?;
     Some(format!("{name} is not part of Coracle\n{why}"))
+}
+
+/// The same for an option, as it was said, of the commands that were said before it.
+pub(super) fn option(said: &[&str], option: &str) -> Option<String> {
+    let command = match said {
+        // What is said below these two is said outside as well.
+        ["container" | "image", verb] => (*verb).to_owned(),
+        said => said.join(" "),
+    };
+    let is_it = |of: &str, name: &str, letter: &str| of == command && (option == name || option == letter);
+    let (_, name, _, why) = OPTIONS.iter().find(|(of, name, letter, _)| is_it(of, name, letter))?;
+    Some(match *why {
+        RIGHTS => format!("{name} is not there yet: {why}"),
+        _ => format!("{name} is not part of Coracle\n{why}"),
+    })
 }

@@ -63,8 +63,10 @@ impl<R: Args> FromArgMatches for Asking<R> {
             let values = || matches.get_raw(id).into_iter().flatten();
             match arg.get_long() {
                 None => rest.extend(values().map(OsStr::to_owned)),
+                // A switch that was said to be off is as if nothing had been said.
                 Some(long) if !arg.get_action().takes_values() => {
-                    options.push((id.to_owned(), option(long, None)));
+                    let is_on = matches.try_get_one(id).ok().flatten() == Some(&true);
+                    options.extend(is_on.then(|| (id.to_owned(), option(long, None))));
                 }
                 Some(long) => {
                     options.extend(values().map(|value| (id.to_owned(), option(long, Some(value)))));
@@ -94,9 +96,10 @@ impl<R: Args> Args for Asking<R> {
 mod tests {
     use super::*;
     use crate::commands::RunArgs;
+    use crate::commands::switches::as_docker;
 
     fn parse(words: &[&str]) -> Asking<RunArgs> {
-        let command = RunArgs::augment_args(Command::new("run").no_binary_name(true));
+        let command = as_docker(RunArgs::augment_args(Command::new("run").no_binary_name(true)));
         Asking::from_arg_matches(&command.try_get_matches_from(words).unwrap()).unwrap()
     }
 
@@ -107,6 +110,17 @@ mod tests {
         let again = Asking::<RunArgs>::read(&asking.words(&[])).unwrap();
         assert_eq!(format!("{again:?}"), format!("{:?}", asking.args));
         assert_eq!(again.command(), ["sh", "-c", "--rm"]);
+    }
+
+    #[test]
+    fn switches_that_are_off_are_not_among_the_words() {
+        let asking =
+            parse(&["--rm=false", "--tty=1", "-i", "-i=f", "--privileged=false", "--init=true", "image"]);
+        let words = asking.words(&[]);
+        assert_eq!(words, ["--tty", "--init", "image"]);
+        let again = Asking::<RunArgs>::read(&words).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{:?}", asking.args));
+        assert!(again.tty && again.init && !again.remove && !again.interactive);
     }
 
     #[test]

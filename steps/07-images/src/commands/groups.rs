@@ -1,8 +1,12 @@
 //! `coracle container rm` is `coracle rm`: Docker has both ways to say it, and people use both.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use clap::{Arg, Command, Error, Parser};
+use clap::{Command, Error, Parser};
+
+use super::switches::{as_docker, with_global};
+use crate::credentials;
 
 /// The commands that are also said below `container`, and Docker's other names for them there.
 const CONTAINER: [(&str, &[&str]); 24] = [
@@ -74,20 +78,16 @@ pub(super) fn parse<C: Parser>() -> Result<C, Error> {
     let words: Vec<OsString> = std::env::args_os().collect();
     // Copying takes time, and most people never say it.
     let is_said = words.iter().any(|word| GROUPS.iter().any(|(group, _)| word == group));
-    let command = C::command().mut_subcommands(|verb| verb.mut_args(takes_what_follows));
-    let command = if is_said { with_groups(command) } else { command };
-    let matches = command.try_get_matches_from(words)?;
+    let command = if is_said { with_groups(C::command()) } else { C::command() };
+    let matches = as_docker(with_global(command)).try_get_matches_from(words)?;
+    if let Ok(Some(folder)) = matches.try_get_one::<PathBuf>("config") {
+        credentials::use_folder(folder);
+    }
     let said = matches.subcommand().and_then(|(group, inner)| {
         let (_, names) = GROUPS.iter().find(|(name, _)| *name == group)?;
         let said = inner.subcommand_name()?;
         names.iter().any(|(copied, _)| *copied == said).then_some(inner)
     });
     C::from_arg_matches(said.unwrap_or(&matches))
-}
-
-/// As with Docker the word behind an option is its value, also one that begins with a hyphen: `--user -1`.
-fn takes_what_follows(arg: Arg) -> Arg {
-    let is_option = !arg.is_positional() && arg.get_action().takes_values();
-    if is_option { arg.allow_hyphen_values(true) } else { arg }
 }
 // ANCHOR_END: groups

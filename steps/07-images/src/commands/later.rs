@@ -13,10 +13,11 @@ pub struct LaterArgs(Vec<(&'static str, String)>);
 const LEAST_MEMORY: u64 = 6 << 20;
 
 const LIMITS: &str = "limits come with step 08, control groups";
-const RIGHTS: &str = "rights come with step 09, hardening";
+pub(super) const RIGHTS: &str = "rights come with step 09, hardening";
 const NETWORKS: &str = "there is one network for all";
 const STORAGE: &str = "storage is a directory of this machine";
 const RUNTIME: &str = "there is one way to run here";
+const TRUST: &str = "an image is trusted by its digest: NAME@sha256:…";
 const CHECKS: &str = "checks of a container's health need somebody who is always there";
 
 // ANCHOR: later
@@ -71,7 +72,7 @@ const LATER: [(&str, Option<char>, bool, &str); 57] = [
     ("isolation", None, true, RUNTIME),
     ("annotation", None, true, RUNTIME),
     ("use-api-socket", None, false, RUNTIME),
-    ("disable-content-trust", None, false, RUNTIME),
+    ("disable-content-trust", None, false, TRUST),
     ("health-cmd", None, true, CHECKS),
     ("health-interval", None, true, CHECKS),
     ("health-retries", None, true, CHECKS),
@@ -140,7 +141,11 @@ impl FromArgMatches for LaterArgs {
                         .flatten()
                         .map(|value| (*name, value.clone())),
                 ),
-                false => all.push((*name, String::new())),
+                // Docker's default is not to ask whom one can trust; to be asked to do so is another matter.
+                false if matches.get_flag(name) == (*name != "disable-content-trust") => {
+                    all.push((*name, String::new()));
+                }
+                false => {}
             }
         }
         Ok(Self(all))

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, Parser};
 use step03_pid::{Failed, report};
 
 use super::{absent, groups, with_code, with_groups};
@@ -37,33 +37,70 @@ pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
 
 /// Nothing at all is a question for help. Docker's exit codes for a command line that makes no
 /// sense are 1 for a command that is not there and for too few or too many words, and 125 for a wrong option.
-fn judge(error: &clap::Error, mut command: clap::Command) -> Result<u8> {
+fn judge(error: &clap::Error, mut command: Command) -> Result<u8> {
     let code = match error.kind() {
-        ErrorKind::DisplayHelp
-        | ErrorKind::DisplayVersion
-        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return show(&error.render()),
+        ErrorKind::DisplayHelp => return help(command),
+        ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return show(&error.render());
+        }
         ErrorKind::MissingSubcommand => return show(&command.render_help()),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues => 1,
         ErrorKind::UnknownArgument if is_one_word_too_many(error) => 1,
         _ => 125,
     };
-    if let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand)
-        && let Some(text) = absent::why(verb)
-    {
-        return Err(Failed { code: 1, text }.into());
+    let named = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(&**word),
+        _ => None,
+    };
+    let wrong = named(ContextKind::InvalidArg);
+    let said = said(&command, wrong);
+    let absent = match error.kind() {
+        ErrorKind::InvalidSubcommand => named(ContextKind::InvalidSubcommand).and_then(absent::command),
+        ErrorKind::UnknownArgument => wrong.and_then(|option| {
+            let names: Vec<_> = said.iter().map(|(_, verb)| verb.get_name()).collect();
+            absent::option(&names, option)
+        }),
+        _ => None,
+    };
+    if let Some(text) = absent {
+        return Err(Failed { code, text }.into());
     }
     // clap says more, in several paragraphs: the first one is what is wrong.
     let text = error.render().to_string();
     let what = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
     let what: Vec<_> = what.split_whitespace().collect();
-    let (mut program, mut at) = (command.get_name().to_owned(), &command);
-    for word in std::env::args_os().skip(1) {
-        if let Some(verb) = at.find_subcommand(&word) {
-            (program, at) = (format!("{program} {}", word.to_string_lossy()), verb);
-        }
-    }
+    let program = said.iter().fold(command.get_name().to_owned(), |program, (word, _)| program + " " + word);
     let way_out = format!("Run '{program} --help' for more information");
     Err(Failed { code, text: format!("{}\n{way_out}", what.join(" ")) }.into())
+}
+
+/// The commands that were said, one below the other, as far as the word that made no sense.
+fn said<'a>(command: &'a Command, wrong: Option<&str>) -> Vec<(String, &'a Command)> {
+    let (mut said, mut at) = (Vec::new(), command);
+    for word in std::env::args_os().skip(1) {
+        let word = word.to_string_lossy();
+        if wrong.is_some_and(|wrong| wrong.starts_with('-') && word.starts_with(wrong)) {
+            break;
+        }
+        if let Some(verb) = at.find_subcommand(&*word) {
+            said.push((word.into_owned(), verb));
+            at = verb;
+        }
+    }
+    said
+}
+
+/// Read again by the command line as it is written down: there a switch has no word behind it.
+fn help(command: Command) -> Result<u8> {
+    let is_said = |word: &str| std::env::args_os().any(|said| said == word);
+    let how = if is_said("-h") && !is_said("--help") { "-h" } else { "--help" };
+    let verbs = said(&command, None).into_iter().map(|(word, _)| word);
+    let words: Vec<_> =
+        std::iter::once(command.get_name().to_owned()).chain(verbs).chain([how.to_owned()]).collect();
+    match command.try_get_matches_from(words) {
+        Err(error) => show(&error.render()),
+        Ok(_) => Ok(0),
+    }
 }
 
 fn is_one_word_too_many(error: &clap::Error) -> bool {

@@ -44,6 +44,7 @@ pub mod signal;
 mod start;
 mod stop;
 mod storage_options;
+mod switches;
 mod system;
 mod tag;
 mod top;

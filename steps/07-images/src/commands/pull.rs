@@ -14,6 +14,8 @@ use crate::store::Store;
 use crate::text::{answer, tell};
 use crate::{host_tools, task};
 
+const TRUST: &str = "--disable-content-trust=false is not part of Coracle\nan image is trusted by its digest: pull NAME@sha256:…";
+
 /// Get an image from a registry.
 #[derive(Debug, Args)]
 pub struct Pull {
@@ -22,6 +24,10 @@ pub struct Pull {
     /// Get all tags of the repository
     #[arg(short, long)]
     all_tags: bool,
+    /// As with Docker nobody is asked whether one can trust the image
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", action = clap::ArgAction::Set, hide = true)]
+    disable_content_trust: bool,
     /// The image: [REGISTRY/]NAME[:TAG] or [REGISTRY/]NAME@DIGEST
     image: String,
 }
@@ -45,6 +51,7 @@ pub struct PullArgs {
 
 impl Pull {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
+        ensure!(self.disable_content_trust, "{TRUST}");
         let store = place.store()?;
         let reference: Reference = self.image.parse()?;
         // What stands behind the last slash may have a tag or a digest; before it, only a port.

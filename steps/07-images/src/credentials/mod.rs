@@ -13,7 +13,8 @@ mod helper;
 mod save;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::Result;
 
@@ -37,9 +38,18 @@ impl fmt::Debug for Login {
     }
 }
 
+/// What `--config` said: for all of this process and its children, as a variable would be.
+static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+
+/// Looks for Docker's file in this folder, whatever the variables say.
+pub fn use_folder(folder: &Path) {
+    let _ = FOLDER.set(folder.to_owned());
+}
+
 /// Docker's file, the one that `login` writes; `None` without a home.
 pub fn docker_file() -> Option<PathBuf> {
-    let folder = variable("DOCKER_CONFIG").or_else(|| Some(variable("HOME")?.join(".docker")))?;
+    let of_variables = || variable("DOCKER_CONFIG").or_else(|| Some(variable("HOME")?.join(".docker")));
+    let folder = FOLDER.get().cloned().or_else(of_variables)?;
     Some(folder.join("config.json"))
 }
 
