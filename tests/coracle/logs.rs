@@ -54,6 +54,53 @@ fn lines_are_chosen() {
 }
 
 #[test]
+fn lines_are_chosen_to_the_nanosecond() {
+    let Some(boat) = Boat::new() else { return };
+    boat.run("--name says", &["sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.02; done"]).ok();
+    let stamped = boat.coracle("logs -t says").ok();
+    let times: Vec<&str> = stamped.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert!(times.iter().all(|time| time.len() == "2026-11-24T20:53:33.123456789Z".len()), "{stamped}");
+    let logs = |options: &str| boat.coracle(&format!("logs {options} says")).ok().replace('\n', "");
+    assert_eq!(logs(&format!("--since {}", times[1])), "23");
+    assert_eq!(logs(&format!("--until {}", times[1])), "12");
+    assert_eq!(logs(&format!("--since {} --until {}", times[1], times[1])), "2");
+    // A nanosecond later and earlier, in seconds since 1970.
+    let seconds = support::command("date").args(["-d", times[1], "+%s %N"]).output().unwrap();
+    let seconds = String::from_utf8(seconds.stdout).unwrap();
+    let (whole, fraction) = seconds.trim().split_once(' ').unwrap();
+    let exactly: i128 = format!("{whole}{fraction}").parse().unwrap();
+    let moment = |at: i128| format!("{}.{:09}", at / 1_000_000_000, at % 1_000_000_000);
+    assert_eq!(logs(&format!("--since {}", moment(exactly))), "23");
+    assert_eq!(logs(&format!("--since {}", moment(exactly + 1))), "3");
+    assert_eq!(logs(&format!("--until {}", moment(exactly))), "12");
+    assert_eq!(logs(&format!("--until {}", moment(exactly - 1))), "1");
+}
+
+#[test]
+fn a_fresh_line_is_newer_than_a_second() {
+    let Some(boat) = Boat::new() else { return };
+    // Whatever part of a second has gone by: half of all lines were lost to whole seconds.
+    for _ in 0..4 {
+        let start = std::time::Instant::now();
+        boat.run("--name says", &["echo", "fresh"]).ok();
+        let said = boat.coracle("logs --since 1s says").ok();
+        assert!(said == "fresh" || start.elapsed().as_secs_f64() > 1.0, "{said:?}");
+        boat.coracle("rm says").ok();
+        std::thread::sleep(std::time::Duration::from_millis(270));
+    }
+}
+
+#[test]
+fn details_are_a_blank_since_nothing_is_noted() {
+    let Some(boat) = Boat::new() else { return };
+    boat.run("--name says", &["echo", "hello"]).ok();
+    let said = boat.coracle("logs --details says");
+    assert_eq!((said.code, &*said.out), (0, " hello\n"));
+    let said = boat.coracle("logs --details -t says").ok();
+    assert!(said.ends_with("Z  hello"), "{said}");
+}
+
+#[test]
 fn log_is_followed_until_the_end() {
     let Some(boat) = Boat::new() else { return };
     let line = "echo one; until [ -e /go ]; do sleep 0.05; done; echo two";

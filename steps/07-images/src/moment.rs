@@ -1,66 +1,88 @@
-//! Moments as people give them, and as records print them: seconds since 1970 in between.
+//! Moments as people give them, and as records print them: nanoseconds or seconds since 1970 in between.
 
 use anyhow::{Result, bail};
 
 use crate::human::seconds_since_1970;
 
+/// In nanoseconds. A number of 128 bits has room for each moment of the year 9999.
+const SECOND: i128 = 1_000_000_000;
+
 /// A moment in words: `10m` and `1h30m` ago, a time such as `2026-11-24T17:16:50Z`, with less of it or with
-/// an offset from UTC, or seconds since 1970. What has no offset is meant in UTC.
+/// an offset from UTC, or seconds since 1970. What has no offset is meant in UTC. In nanoseconds, as `now` is: a
+/// fraction of a second has many lines of a log in it.
 ///
 /// # Errors
 /// It is none of these, in Docker's words.
 // ANCHOR: moment
-pub fn moment(text: &str, now: f64) -> Result<f64> {
-    if let Some(seconds) = seconds_of(text) {
-        return Ok(now - seconds);
+pub fn nanoseconds(text: &str, now: i128) -> Result<i128> {
+    if let Some(ago) = duration(text) {
+        return Ok(now - ago);
     }
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    match text.parse() {
-        Ok(seconds) if is_number => Ok(seconds),
-        _ => match time(text) {
-            Some(seconds) => Ok(seconds),
-            None => bail!("failed to parse value as time or duration: \"{}\"", text.escape_debug()),
-        },
+    match decimal(text, SECOND).or_else(|| time(text)) {
+        Some(moment) => Ok(moment),
+        None => bail!("failed to parse value as time or duration: \"{}\"", text.escape_debug()),
     }
 }
 // ANCHOR_END: moment
 
+/// The same in seconds, for what is not known better.
+///
+/// # Errors
+/// Those of [`nanoseconds`].
+pub fn moment(text: &str, now: f64) -> Result<f64> {
+    Ok(nanoseconds(text, (now * 1e9) as i128)? as f64 / 1e9)
+}
+
+/// `1.5` of a unit: digits, and perhaps a dot.
+fn decimal(text: &str, unit: i128) -> Option<i128> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() + fraction.len() == 0 || !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    // More digits than these are less than a nanosecond, of an hour too.
+    let fraction = &fraction[..fraction.len().min(18)];
+    let number = |digits: &str| if digits.is_empty() { Some(0) } else { digits.parse::<u64>().ok() };
+    let part = i128::from(number(fraction)?) * unit / 10_i128.pow(fraction.len() as u32);
+    Some(i128::from(number(whole)?) * unit + part)
+}
+
 /// A duration such as `1h30m`, `1.5s`, `-2m`, as Go's programs write it (`time.ParseDuration`).
-fn seconds_of(text: &str) -> Option<f64> {
+fn duration(text: &str) -> Option<i128> {
     let (sign, mut rest) = match text.strip_prefix(['-', '+']) {
-        Some(rest) if text.starts_with('-') => (-1.0, rest),
-        Some(rest) => (1.0, rest),
-        None => (1.0, text),
+        Some(rest) if text.starts_with('-') => (-1, rest),
+        Some(rest) => (1, rest),
+        None => (1, text),
     };
-    let mut seconds = 0.0;
+    let mut sum = 0;
     while !rest.is_empty() {
         let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let unit = rest[number..]
             .find(|c: char| c.is_ascii_digit() || c == '.')
             .map_or(rest.len(), |at| number + at);
         let factor = match &rest[number..unit] {
-            "ns" => 1e-9,
-            "us" | "µs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
+            "ns" => 1,
+            "us" | "µs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => SECOND,
+            "m" => 60 * SECOND,
+            "h" => 3600 * SECOND,
             _ => return None,
         };
-        seconds += rest[..number].parse::<f64>().ok()? * factor;
+        sum += decimal(&rest[..number], factor)?;
         rest = &rest[unit..];
     }
-    (text.len() > 1).then_some(sign * seconds)
+    (text.len() > 1).then_some(sign * sum)
 }
 
-/// `2026-11-24`, and whatever of `T17:16:50.123+01:00` is there.
-fn time(text: &str) -> Option<f64> {
+/// `2026-11-24`, and whatever of `T17:16:50.123456789+01:00` is there.
+pub fn time(text: &str) -> Option<i128> {
     let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00"));
     let (time, offset) = match time.strip_suffix('Z') {
-        Some(time) => (time, 0.0),
+        Some(time) => (time, 0),
         None => match time.rfind(['+', '-']) {
             Some(at) => (&time[..at], offset(&time[at..])?),
-            None => (time, 0.0),
+            None => (time, 0),
         },
     };
     let (whole, fraction) = time.split_once('.').unwrap_or((time, "0"));
@@ -69,16 +91,21 @@ fn time(text: &str) -> Option<f64> {
         1 => format!("{whole}:00"),
         _ => whole.to_owned(),
     };
-    let fraction: f64 = format!("0.{fraction}").parse().ok()?;
-    Some(seconds_since_1970(&format!("{date}T{whole}Z"))? + fraction - offset)
+    let seconds = seconds_since_1970(&format!("{date}T{whole}Z"))? as i128 - offset;
+    Some(seconds * SECOND + decimal(&format!("0.{fraction}"), SECOND)?)
 }
 
 /// Seconds of `+01:00`.
-fn offset(text: &str) -> Option<f64> {
+fn offset(text: &str) -> Option<i128> {
     let (hours, minutes) = text[1..].split_once(':')?;
-    let seconds =
-        f64::from(hours.parse::<u8>().ok()?) * 3600.0 + f64::from(minutes.parse::<u8>().ok()?) * 60.0;
+    let seconds = i128::from(hours.parse::<u8>().ok()?) * 3600 + i128::from(minutes.parse::<u8>().ok()?) * 60;
     Some(if text.starts_with('-') { -seconds } else { seconds })
+}
+
+/// A time as [`time`] reads it, with all nine digits: so that all lines of a log begin alike.
+pub fn nine_digits(nanoseconds: i128) -> String {
+    let seconds = i64::try_from(nanoseconds.div_euclid(SECOND)).unwrap_or_default();
+    format!("{}.{:09}Z", utc(seconds), nanoseconds.rem_euclid(SECOND))
 }
 
 /// A moment as records have it: RFC 3339 in UTC, with nine digits of a second. None is the year 1, as Go's programs
@@ -153,6 +180,28 @@ mod tests {
             let error = moment(nonsense, now).unwrap_err().to_string();
             assert_eq!(error, format!("failed to parse value as time or duration: \"{nonsense}\""));
         }
+    }
+
+    #[test]
+    fn no_nanosecond_is_lost() {
+        let now = 1_795_540_610_123_456_789;
+        for (text, expected) in [
+            ("1s", now - 1_000_000_000),
+            ("1.000000001s", now - 1_000_000_001),
+            ("1ns", now - 1),
+            ("1h0.5ms2us", now - 3_600_000_502_000),
+            ("0.1h", now - 360_000_000_000),
+            ("2026-11-24T17:16:50.123456789Z", now),
+            ("2026-11-24T18:16:50.123456789+01:00", now),
+            ("1795540610.123456789", now),
+            ("1795540610.1234567890123456789", now),
+            ("18446744073709551615", 18_446_744_073_709_551_615_000_000_000),
+        ] {
+            assert_eq!(nanoseconds(text, now).unwrap(), expected, "{text}");
+        }
+        assert_eq!(nine_digits(now), "2026-11-24T17:16:50.123456789Z");
+        assert_eq!(nine_digits(time("2026-11-24T17:16:50.5Z").unwrap()), "2026-11-24T17:16:50.500000000Z");
+        assert!(nanoseconds("18446744073709551616", now).is_err() && nanoseconds("1.٣s", now).is_err());
     }
 
     #[test]

@@ -5,17 +5,16 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Deserialize;
 
 use super::Place;
-use crate::human::seconds_since_1970;
-use crate::moment::moment;
+use crate::moment::{nanoseconds, nine_digits, time};
 use crate::monitor::log::{self, numbered};
-use crate::records::{Containers, Record, now};
+use crate::records::{Containers, Record};
 
 /// Show what a container has printed.
 #[derive(Debug, Args)]
@@ -29,6 +28,9 @@ pub struct Logs {
     /// Begin each line with its time
     #[arg(short, long)]
     timestamps: bool,
+    /// Also what its log driver notes about each line: a blank, since ours notes nothing
+    #[arg(long)]
+    details: bool,
     /// Only what is newer: a time (2026-11-24T20:53:33Z) or how long ago (10m)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -68,7 +70,7 @@ impl Logs {
             );
         }
         let is_wanted = |line: &Line| {
-            let at = seconds_since_1970(&line.time).unwrap_or_default();
+            let at = time(&line.time).unwrap_or_default();
             since.is_none_or(|since| at >= since) && until.is_none_or(|until| at <= until)
         };
         let mut lines = VecDeque::new();
@@ -126,7 +128,13 @@ impl Logs {
 
     /// As it was printed, to the stream that it was printed to. False if nobody reads it any more.
     fn print(&self, line: &Line) -> Result<bool> {
-        let mut text = if self.timestamps { format!("{} ", line.time) } else { String::new() };
+        let mut text = String::new();
+        if self.timestamps {
+            text = time(&line.time).map_or_else(|| line.time.clone(), nine_digits) + " ";
+        }
+        if self.details {
+            text.push(' ');
+        }
         text.push_str(&line.log);
         let written = match &*line.stream {
             "stderr" => std::io::stderr().write_all(text.as_bytes()),
@@ -197,8 +205,9 @@ impl Reader {
     }
 }
 
-/// The moment that an option names.
-fn at(option: &str, text: Option<&str>) -> Result<Option<f64>> {
-    let at = text.map(|text| moment(text, now())).transpose();
+/// The moment that an option names, in nanoseconds since 1970.
+fn at(option: &str, text: Option<&str>) -> Result<Option<i128>> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let at = text.map(|text| nanoseconds(text, i128::try_from(now)?)).transpose();
     at.with_context(|| format!("invalid value for \"{option}\""))
 }
