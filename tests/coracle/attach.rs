@@ -108,6 +108,23 @@ fn signals_are_passed_on_unless_they_are_not() {
 }
 
 #[test]
+fn start_of_one_that_runs_attaches_to_it() {
+    let Some(boat) = Boat::new() else { return };
+    boat.run("-di --name runs", &["sh", "-c", "read line; echo got $line; exit 5"]).ok();
+    let container = first_process(&boat.root());
+    let mut start = boat.command(["start", "-a", "-i", "runs"]);
+    let mut start = Background::spawn(start.stdin(Stdio::piped()).stdout(Stdio::piped())).unwrap();
+    start.child().stdin.take().unwrap().write_all(b"this\n").unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut start.child().stdout.take().unwrap(), &mut text).unwrap();
+    assert_eq!((&*text, start.child().wait().unwrap().code()), ("got this\n", Some(5)));
+    assert!(container.is_some_and(|container| !is_alive(container)));
+    let runs = boat.start("--rm --name alone", "sleep 1000");
+    boat.coracle("start -a alone").failed(1, "cannot attach to alone: it has no monitor");
+    assert!(runs.lives());
+}
+
+#[test]
 fn one_without_a_monitor_cannot_be_attached_to() {
     let Some(boat) = Boat::new() else { return };
     let runs = boat.start("--rm --name alone", "sleep 1000");

@@ -40,7 +40,10 @@ fn detached_container_prints_its_id_and_runs_on() {
 #[test]
 fn command_that_cannot_run_is_told_in_time() {
     let Some(boat) = Boat::new() else { return };
-    boat.run("-d --name no", &["not-there"]).failed(127, "cannot run not-there: not found in PATH");
+    let ran = boat.run("-d --name no", &["not-there"]);
+    // As Docker: the container is there, and this is its id.
+    assert_eq!(ran.out.trim(), boat.coracle("ps --all --quiet --no-trunc").ok());
+    ran.failed(127, "cannot run not-there: not found in PATH");
     assert_eq!(status(&boat, "no"), "Created");
     boat.run("-d --rm", &["/etc"]).failed(126, "/etc");
     boat.coracle("start no").failed(1, "failed to start containers: no");
@@ -112,6 +115,45 @@ fn stop_kills_what_does_not_listen_when_its_time_is_over() {
         assert!(status(&boat, "deaf").starts_with("Exited (137)"));
         boat.coracle("rm deaf").ok();
     }
+}
+
+#[test]
+fn several_are_asked_at_once_and_waited_for_together() {
+    let Some(boat) = Boat::new() else { return };
+    let names = ["one", "two", "three", "four"];
+    let ended =
+        |code: u8| names.iter().all(|name| status(&boat, name).starts_with(&format!("Exited ({code})")));
+    for (stop, code) in [("stop -t 2", 137), ("kill", 137), ("rm -f", 0)] {
+        for name in names {
+            boat.run(&format!("-d --name {name}"), &["sleep", "1000"]).ok();
+        }
+        let start = Instant::now();
+        let ran = boat.coracle(&format!("{stop} {} nobody {}", names[..2].join(" "), names[2..].join(" ")));
+        assert!(start.elapsed() < Duration::from_secs(6), "{stop}: {:?}", start.elapsed());
+        assert_eq!(ran.out.lines().collect::<Vec<_>>(), names, "{ran:?}");
+        assert!(ran.err.contains("No such container: nobody"), "{ran:?}");
+        if code != 0 {
+            assert!(ran.code == 1 && ended(code), "{ran:?}");
+            boat.coracle(&format!("rm {}", names.join(" "))).ok();
+        }
+        boat.assert_no_container();
+    }
+}
+
+#[test]
+fn each_has_its_own_time_to_end() {
+    let Some(boat) = Boat::new() else { return };
+    let line = "trap 'sleep 3; exit 4' TERM; echo there; while :; do sleep 0.05; done";
+    boat.run("-d --name slow --stop-timeout 30", &["sh", "-c", line]).ok();
+    boat.run("-d --name deaf --stop-timeout 1", &["sleep", "1000"]).ok();
+    wait_until("it is there", LIMIT, || boat.coracle("logs slow").ok() == "there");
+    assert_eq!(boat.coracle("stop slow deaf").ok(), "slow\ndeaf");
+    assert!(
+        status(&boat, "slow").starts_with("Exited (4)") && status(&boat, "deaf").starts_with("Exited (137)")
+    );
+    // The one was not waited for before the other was killed.
+    let finished = |name| boat.coracle(&format!("inspect -f {{{{.State.FinishedAt}}}} {name}")).ok();
+    assert!(finished("deaf") < finished("slow"));
 }
 
 #[test]

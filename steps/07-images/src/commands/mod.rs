@@ -10,6 +10,7 @@ mod control;
 mod cp;
 mod create;
 mod diff;
+mod ending;
 mod exec;
 mod groups;
 mod history;

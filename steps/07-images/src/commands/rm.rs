@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::stop::stop;
+use super::ending::{KILL, stop};
+use super::signal::send;
 use super::{Place, for_each, tidy};
 use crate::records::{Containers, Held, Record};
 use crate::text::{answer, tell};
@@ -25,6 +26,9 @@ pub struct Rm {
 impl Rm {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         let containers = place.containers()?;
+        if self.force {
+            self.kill_all(&containers);
+        }
         for_each(&self.containers, |text| {
             let found =
                 containers.find(text).and_then(|record| Ok((containers.hold(record.clone())?, record)));
@@ -50,6 +54,16 @@ impl Rm {
             tidy(place, &image)?;
             answer(format_args!("{text}\n"))
         })
+    }
+
+    /// None has to wait for the end of another. What goes wrong is told by whoever removes it.
+    fn kill_all(&self, containers: &Containers) {
+        for record in self.containers.iter().filter_map(|text| containers.find(text).ok()) {
+            if containers.is_held(&record).unwrap_or(false) {
+                containers.stop(&record);
+                let _ = send(&record, KILL);
+            }
+        }
     }
 
     fn remove(&self, held: Held) -> Result<()> {

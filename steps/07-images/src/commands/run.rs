@@ -64,9 +64,12 @@ pub fn run(place: &Place, run: Run, walls: impl Fn(&Asked) -> Result<Container>)
     held.record.state.restarts = 0;
     let id = held.record.id.clone();
     let mut client = start_monitor(place, held, observe).map_err(|error| with_code(error, 125))?;
+    if detach {
+        // As Docker, also if its command cannot be run: the container is there.
+        answer(format_args!("{id}\n"))?;
+    }
     client.hear_started().map_err(|error| with_code(error, 125))?;
     if detach {
-        answer(format_args!("{id}\n"))?;
         return Ok(0);
     }
     client.attach(&attached).map(Outcome::code)

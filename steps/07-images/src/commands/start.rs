@@ -9,7 +9,7 @@ use step03_pid::Failed;
 use super::monitor::start_monitor;
 use super::pull::renew_layers;
 use super::{Asking, Place, RunArgs, with_code};
-use crate::monitor::client::{Attached, Outcome};
+use crate::monitor::client::{Attached, Client, Outcome};
 use crate::monitor::detach::DetachKeys;
 use crate::records::{Containers, Held, Recipe, Record, State, Status};
 use crate::text::{answer, tell};
@@ -60,10 +60,17 @@ impl Start {
         let record = containers.find(text)?;
         let run = read_again(containers, &record)?;
         renew_layers(place, &record)?;
-        let held = hold(containers, &record)?;
-        let Some(held) = held else { bail!("You cannot attach to a running container: use attach") };
-        let mut client = start_monitor(place, held, false)?;
-        client.hear_started().map_err(|error| with_code(error, 125))?;
+        let client = match hold(containers, &record)? {
+            Some(held) => {
+                let mut client = start_monitor(place, held, false)?;
+                client.hear_started().map_err(|error| with_code(error, 125))?;
+                client
+            }
+            // It runs already: what is left to do is to attach.
+            None => Client::connect(&containers.directory_of(&record))?.with_context(|| {
+                format!("cannot attach to {}: it has no monitor, or is about to end", record.name)
+            })?,
+        };
         let attached = Attached {
             input: self.interactive && run.interactive,
             output: true,

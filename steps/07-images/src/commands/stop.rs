@@ -1,22 +1,17 @@
 //! `stop`, `restart`, `kill`, `wait`: the end of a container.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::signal::{Named, process, send};
-use super::start::{read_again, start};
+use super::ending::{KILL, ask, stop, wait_for_all, written_down};
+use super::signal::{Named, send};
+use super::start::start;
 use super::{Place, for_each};
 use crate::monitor::client::Client;
-use crate::records::{Containers, Recipe, Record};
+use crate::records::{Containers, Record};
 use crate::text::answer;
-
-/// Docker's number, in seconds.
-const PATIENCE: i64 = 10;
-const KILL: Named = Named(9);
-const TERM: Named = Named(15);
 
 /// Stop containers: ask them to end, and kill those that do not.
 #[derive(Debug, Args)]
@@ -74,14 +69,28 @@ pub struct Wait {
 }
 
 impl Stop {
+    // ANCHOR: execute
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         let signal = self.how.signal.as_deref().map(str::parse).transpose()?;
         let containers = place.containers()?;
-        for_each(&self.containers, |text| {
-            stop(&containers, &containers.find(text)?, signal, self.how.timeout)?;
-            answer(format_args!("{text}\n"))
-        })
+        let (mut words, mut asked) = (Vec::new(), Vec::new());
+        let mut all = for_each(&self.containers, |text| {
+            // One that does not run has been stopped already.
+            let one = ask(&containers, &containers.find(text)?, signal, self.how.timeout)?;
+            words.push((text.to_owned(), one.as_ref().map(|_| asked.len())));
+            asked.extend(one);
+            Ok(())
+        });
+        wait_for_all(&mut asked)?;
+        for (word, index) in words {
+            match index.map_or(Ok(()), |index| written_down(&containers, &asked[index].record)) {
+                Ok(()) => answer(format_args!("{word}\n"))?,
+                Err(error) => all = all.and(Err(error)),
+            }
+        }
+        all
     }
+    // ANCHOR_END: execute
 }
 
 impl Restart {
@@ -101,7 +110,8 @@ impl Kill {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         let signal: Named = if self.signal.is_empty() { KILL } else { self.signal.parse()? };
         let containers = place.containers()?;
-        for_each(&self.containers, |text| {
+        let mut killed = Vec::new();
+        let not_sent = for_each(&self.containers, |text| {
             let record = containers.find(text)?;
             // Whoever sends a signal that ends it does not want it back.
             containers.stop(&record);
@@ -110,10 +120,12 @@ impl Kill {
             }
             // Nobody survives this one: the next command finds it ended.
             if signal == KILL {
-                written_down(&containers, &record)?;
+                killed.push(record);
             }
             answer(format_args!("{text}\n"))
-        })
+        });
+        killed.iter().try_for_each(|record| written_down(&containers, record))?;
+        not_sent
     }
 }
 
@@ -126,71 +138,6 @@ impl Wait {
             answer(format_args!("{code}\n"))
         })
     }
-}
-
-// ANCHOR: stop
-/// Asks the container's first process to end, by the signal that was asked for now, or with
-/// `run`, or by the image, and kills it if it does not. Returns when its monitor has written the end
-/// down.
-///
-/// # Errors
-/// The container belongs to somebody else, or does not end even when it is killed.
-pub(super) fn stop(
-    containers: &Containers,
-    record: &Record,
-    signal: Option<Named>,
-    timeout: Option<i64>,
-) -> Result<()> {
-    if !containers.is_held(record)? {
-        // It does not run.
-        return Ok(());
-    }
-    // First of all, or its restart policy could be faster.
-    containers.stop(record);
-    let run = read_again(containers, record).ok();
-    let of_image =
-        || Recipe::read(&containers.directory_of(record)).ok()?.image.settings.stop_signal.parse().ok();
-    let signal = signal.or_else(|| run.as_ref()?.life.stop_signal).or_else(of_image).unwrap_or(TERM);
-    let timeout = timeout.or_else(|| run.as_ref()?.life.stop_timeout).unwrap_or(PATIENCE);
-    let record = containers.again(record).unwrap_or_else(|| record.clone());
-    send(&record, if timeout == 0 { KILL } else { signal })?;
-    if !has_ended(&record, timeout)? {
-        send(&record, KILL)?;
-    }
-    written_down(containers, &record)
-}
-
-/// Whether the container's first process has ended, at the latest after so many seconds; less than
-/// 0: however long it takes.
-fn has_ended(record: &Record, seconds: i64) -> Result<bool> {
-    let Some(process) = process(&record.state)? else { return Ok(true) };
-    let limit = Timespec { tv_sec: seconds, tv_nsec: 0 };
-    let mut ready = [PollFd::new(&process, PollFlags::IN)];
-    loop {
-        match poll(&mut ready, (seconds >= 0).then_some(&limit)) {
-            Err(rustix::io::Errno::INTR) => {}
-            other => return Ok(other.context("cannot wait for the container")? > 0),
-        }
-    }
-}
-// ANCHOR_END: stop
-
-/// Until the monitor has let go of the lock. It may have begun the next start just before it was
-/// told to stop.
-fn written_down(containers: &Containers, record: &Record) -> Result<()> {
-    let start = Instant::now();
-    while containers.is_held(record)? {
-        match containers.again(record) {
-            Some(now) if now.state.pid != record.state.pid => drop(send(&now, KILL)?),
-            Some(_) => {}
-            None => return Ok(()),
-        }
-        if start.elapsed() > Duration::from_secs(20) {
-            bail!("container {} does not end", record.name);
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Ok(())
 }
 
 fn wait(containers: &Containers, record: &Record) -> Result<u8> {
