@@ -72,6 +72,25 @@ fn prune_asks_and_removes_what_does_not_run() {
     runs.end();
 }
 
+#[test]
+fn prune_spares_what_its_filters_do_not_name() {
+    let Some(image) = Image::usual() else { return };
+    let boat = Boat::holding(&image);
+    for (name, labels) in [("plain", ""), ("red", "-l colour=red"), ("keep", "-l colour=red -l keep")] {
+        boat.run(&format!("--name {name} {labels}"), &["true"]).ok();
+    }
+    let names = || boat.coracle("ps --all --format {{.Names}}").ok().replace('\n', " ");
+    let prune = |filters: &str| boat.coracle(&format!("container prune -f {filters}")).ok();
+    assert_eq!(prune("--filter label=colour=blue"), "Total reclaimed space: 0B");
+    assert_eq!(prune("--filter label=colour=red --filter until=1h"), "Total reclaimed space: 0B");
+    assert!(prune("--filter label=colour --filter label!=keep").starts_with("Deleted Containers:\n"));
+    assert_eq!(names(), "keep plain");
+    boat.coracle("system prune -f --filter label=keep").ok();
+    assert_eq!(names(), "plain");
+    prune("--filter until=0s");
+    boat.assert_no_container();
+}
+
 fn answered(boat: &Boat, line: &str) -> Ran {
     use std::io::Write;
     let mut prune = boat.command(["container", "prune"]);

@@ -111,3 +111,65 @@ fn system_counts_what_there_is_and_removes_what_nobody_needs() {
     assert!(done.contains("untagged: box:1") && done.contains("untagged: unused:1"), "{done}");
     assert_eq!((&df()[0]["Size"], &df()[0]["TotalCount"]), (&json!("0B"), &json!("0")));
 }
+
+#[test]
+fn volumes_go_with_the_system_only_if_they_are_meant() {
+    let Some(image) = Image::busybox(json!({"Cmd": ["true"], "Volumes": {"/data": {}}})) else { return };
+    let boat = Boat::holding(&image);
+    boat.run("--name one -v named:/named", &["sh", "-c", "echo 12345 > /data/x"]).ok();
+    let count = || boat.coracle("volume ls --quiet").ok().lines().count();
+    let asked = boat.coracle("system prune --volumes");
+    assert!(
+        asked.out.contains("\n  - all anonymous volumes not used by at least one container\n"),
+        "{asked:?}"
+    );
+    boat.coracle("system prune --volumes -f --filter until=1h")
+        .failed(1, "The \"until\" filter is not supported with \"--volumes\"");
+    assert_eq!(count(), 2);
+    boat.coracle("system prune -f").ok();
+    assert_eq!((count(), boat.coracle("ps -aq").ok().as_str()), (2, ""));
+    boat.run("--name two", &["true"]).ok();
+    assert_eq!(count(), 3);
+    let done = boat.coracle("system prune --volumes -f").ok();
+    assert!(done.contains("Deleted Volumes:\n") && done.ends_with("Total reclaimed space: 6B"), "{done}");
+    assert_eq!(boat.coracle("volume ls --quiet").ok(), "named");
+}
+
+#[test]
+fn system_shows_each_with_its_room() {
+    let Some(image) = Image::busybox(json!({"Cmd": ["true"]})) else { return };
+    let boat = Boat::holding(&image);
+    image
+        .layer(crate::kit::Layer::new().file("more", "12345"))
+        .write(&boat.root(), "docker.io/library/more:1");
+    boat.run("--name one -v kept:/kept", &["sh", "-c", "echo 12345 > /written; echo 1 > /kept/one"]).ok();
+    boat.coracle("create --name two more:1").ok();
+    let shown = boat.coracle("system df -v").ok();
+    let parts: Vec<Vec<Vec<&str>>> = shown
+        .split(" space usage:\n\n")
+        .map(|part| {
+            part.lines()
+                .map(|line| line.split("  ").map(str::trim).filter(|w| !w.is_empty()).collect())
+                .collect()
+        })
+        .collect();
+    let [_, images, containers, volumes] = &parts[..] else { panic!("{shown}") };
+    let header =
+        ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"];
+    assert_eq!(images[0], header);
+    let row = |name: &str| images.iter().find(|row| row.first() == Some(&name)).unwrap();
+    let (below, above) = (row("box"), row("more"));
+    // The one layer of the one is the lower layer of the other.
+    assert_eq!((below[5], below[6], below[7]), (below[4], "0B", "1"), "{shown}");
+    assert_eq!((above[5], above[6], above[7]), (below[4], "5B", "1"), "{shown}");
+    let header = ["CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES"];
+    assert_eq!(containers[0], header);
+    let one = containers.iter().find(|row| row.last() == Some(&"one")).unwrap();
+    assert_eq!((one[1], one[3], one[4]), ("box:1", "1", "6B"), "{shown}");
+    assert_eq!(
+        (&volumes[0][..], &volumes[1][..]),
+        (&["VOLUME NAME", "LINKS", "SIZE"][..], &["kept", "1", "2B"][..])
+    );
+    assert!(shown.contains("Build cache usage: 0B\n\nCACHE ID "), "{shown}");
+    boat.coracle("system df -v --format json").failed(1, "no --format");
+}

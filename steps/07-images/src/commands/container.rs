@@ -2,13 +2,14 @@
 
 use std::io::{BufRead, stdin};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use super::listing::Filter;
+use super::prune_filters::Meant;
 use super::{Place, tidy};
 use crate::human::size;
-use crate::moment::moment;
-use crate::records::{Held, Record, Status, now};
+use crate::records::{Held, Record, Status};
 use crate::sizes;
 use crate::text::answer;
 
@@ -33,45 +34,33 @@ pub struct Prune {
     /// Do not ask
     #[arg(short, long)]
     force: bool,
-    /// Only some: until=24h, those made before that time
-    #[arg(long, value_name = "NAME=VALUE", value_parser = filter)]
-    filter: Vec<(String, String)>,
+    /// Only some: until=24h, those made before that time; label=KEY[=VALUE]; label!=KEY[=VALUE]
+    #[arg(long = "filter", value_name = "NAME=VALUE")]
+    filters: Vec<Filter>,
 }
 
 impl Prune {
     fn execute(&self, place: &Place) -> Result<u8> {
-        let until = self.until()?;
+        let meant = Meant::new(&self.filters)?;
         if !self.force && !agreed("This will remove all stopped containers.")? {
             return Ok(0);
         }
-        let bytes = prune(place, until)?;
+        let bytes = prune(place, &meant)?;
         answer(format_args!("Total reclaimed space: {}\n", size(bytes)))?;
         Ok(0)
-    }
-
-    fn until(&self) -> Result<Option<f64>> {
-        if let Some((name, _)) = self.filter.iter().find(|(name, _)| name != "until") {
-            bail!("Invalid filter '{}'", name.escape_debug());
-        }
-        match &self.filter[..] {
-            [] => Ok(None),
-            [(_, text)] => moment(text, now()).map(Some),
-            _ => bail!("more than one until filter specified"),
-        }
     }
 }
 
 // ANCHOR: prune
-/// Removes the containers that do not run and were made before a moment, and says which. Returns how many bytes are
-/// free now.
-pub(super) fn prune(place: &Place, until: Option<f64>) -> Result<u64> {
+/// Removes the containers that do not run and are meant, and says which. Returns how many bytes are free now.
+pub(super) fn prune(place: &Place, meant: &Meant) -> Result<u64> {
     let containers = place.containers()?;
     let is_meant = |record: &Record| {
-        record.state.status != Status::Running && until.is_none_or(|until| record.created <= until)
+        record.state.status != Status::Running && meant.fits(record.created, &record.labels)
     };
-    let meant = containers.all()?.into_iter().filter(is_meant);
+    let all = containers.all()?.into_iter().filter(is_meant);
     // Whoever is about to start one has it in hand.
-    let held: Vec<Held> = meant.filter_map(|record| containers.hold(record).ok()?).collect();
+    let held: Vec<Held> = all.filter_map(|record| containers.hold(record).ok()?).collect();
     let bytes: u64 = sizes::of(held.iter().map(|held| held.directory.join("upper")).collect())?.iter().sum();
     let mut removed = String::new();
     for held in held {
@@ -86,14 +75,6 @@ pub(super) fn prune(place: &Place, until: Option<f64>) -> Result<u64> {
     Ok(bytes)
 }
 // ANCHOR_END: prune
-
-/// `name=value`, as all filters are.
-fn filter(text: &str) -> Result<(String, String)> {
-    match text.split_once('=') {
-        Some((name, value)) => Ok((name.trim().to_lowercase(), value.trim().to_owned())),
-        None => bail!("bad format of filter (expected name=value)"),
-    }
-}
 
 // ANCHOR: agreed
 /// Docker's question before much is removed. No answer is a no.

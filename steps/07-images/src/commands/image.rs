@@ -1,17 +1,14 @@
 //! `image prune`: images that nobody needs.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use super::Place;
 use super::container::agreed;
-use super::listing::{Filter, Filters};
+use super::listing::Filter;
+use super::prune_filters::Meant;
 use crate::human::{seconds_since_1970, size};
-use crate::moment::moment;
 use crate::names::{Reference, Version};
-use crate::records::now;
 use crate::store::{Named, Removed};
 use crate::task;
 use crate::text::answer;
@@ -47,7 +44,7 @@ pub struct Prune {
 
 impl Prune {
     fn execute(&self, place: &Place) -> Result<u8> {
-        let chosen = Chosen::new(self.all, &self.filters)?;
+        let chosen = Chosen { all: self.all, meant: Meant::new(&self.filters)? };
         let warning = match self.all {
             true => "This will remove all images without at least one container associated to them.",
             false => "This will remove all dangling images.",
@@ -64,29 +61,13 @@ impl Prune {
 /// Which images go.
 #[derive(Debug, Clone)]
 pub(super) struct Chosen {
-    all: bool,
-    filters: Vec<Filter>,
-    until: Option<f64>,
+    /// Of all, or of those without a name.
+    pub all: bool,
+    /// Those that the filters leave.
+    pub meant: Meant,
 }
 
 impl Chosen {
-    /// Those that the filters leave, of all or of those without a name.
-    pub fn new(all: bool, filters: &[Filter]) -> Result<Self> {
-        let known = Filters(filters);
-        known.check(&["until", "label", "label!"])?;
-        let until = match known.values("until").collect::<Vec<_>>()[..] {
-            [] => None,
-            [text] => Some(moment(text, now())?),
-            _ => bail!("more than one until filter specified"),
-        };
-        Ok(Self { all, filters: filters.to_vec(), until })
-    }
-
-    /// Before which moment, in seconds since 1970.
-    pub fn until(&self) -> Option<f64> {
-        self.until
-    }
-
     /// One image, with all of its names.
     fn is_one(&self, image: &[Named]) -> bool {
         let is_tag = |named: &Named| {
@@ -95,17 +76,8 @@ impl Chosen {
         };
         let Some(first) = image.first() else { return false };
         let created = first.image.created.as_deref().and_then(seconds_since_1970).unwrap_or(0.0);
-        (self.all || !image.iter().any(is_tag))
-            && self.until.is_none_or(|until| created <= until)
-            && fits_labels(&self.filters, &first.image.settings.labels)
+        (self.all || !image.iter().any(is_tag)) && self.meant.fits(created, &first.image.settings.labels)
     }
-}
-
-fn fits_labels(filters: &[Filter], labels: &BTreeMap<String, String>) -> bool {
-    let unwanted = |filter: &&Filter| filter.name == "label!";
-    let alone = |filter: &Filter| [Filter { name: "label".into(), value: filter.value.clone() }];
-    Filters(filters).labels(labels)
-        && !filters.iter().filter(unwanted).any(|filter| Filters(&alone(filter)).labels(labels))
 }
 
 // ANCHOR: prune

@@ -17,7 +17,7 @@ use crate::store::{Named, Store};
 use crate::text::{printable, tell};
 
 /// List the images that are here.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Images {
     /// Also those between, which other builders leave: there are none here
     #[arg(short, long)]
@@ -95,7 +95,7 @@ impl Images {
         Ok(())
     }
 
-    fn row(&self, store: &Store, named: &Named) -> Result<Row> {
+    pub(super) fn row(&self, store: &Store, named: &Named) -> Result<Row> {
         let none = || "<none>".to_owned();
         let reference = reference(named);
         let tag = reference.as_ref().and_then(|reference| match &reference.version {
@@ -127,7 +127,7 @@ impl Images {
     }
 }
 
-const HEADERS: [(&str, &str); 11] = [
+pub(super) const HEADERS: [(&str, &str); 11] = [
     ("Repository", "REPOSITORY"),
     ("Tag", "TAG"),
     ("Digest", "DIGEST"),

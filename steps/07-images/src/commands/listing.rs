@@ -173,10 +173,12 @@ impl<'a> Filters<'a> {
 
     /// Whether there are all labels that were said, as `KEY` or `KEY=VALUE`.
     pub fn labels(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.values("label").all(|wanted| match wanted.split_once('=') {
-            Some((key, value)) => labels.get(key).is_some_and(|there| there == value),
-            None => labels.contains_key(wanted),
-        })
+        self.values("label").all(|wanted| has_label(labels, wanted))
+    }
+
+    /// The same, and none of those that were said with `label!`.
+    pub fn labels_for_prune(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.labels(labels) && !self.values("label!").any(|spared| has_label(labels, spared))
     }
 
     /// A switch: `true` or `false`.
@@ -190,5 +192,12 @@ impl<'a> Filters<'a> {
             });
         }
         Ok(said)
+    }
+}
+
+fn has_label(labels: &BTreeMap<String, String>, wanted: &str) -> bool {
+    match wanted.split_once('=') {
+        Some((key, value)) => labels.get(key).is_some_and(|there| there == value),
+        None => labels.contains_key(wanted),
     }
 }

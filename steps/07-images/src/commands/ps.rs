@@ -13,7 +13,7 @@ use crate::sizes;
 use crate::store::Store;
 
 /// List containers.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Ps {
     /// Also those that do not run
     #[arg(short, long)]
@@ -87,7 +87,7 @@ impl Ps {
         Ok(List { headers: HEADERS.to_vec(), columns, only, rows: rows.collect() })
     }
 
-    fn row(&self, record: &Record) -> Row {
+    pub(super) fn row(&self, record: &Record) -> Row {
         let quoted = |word: &String| if word.contains(' ') { format!("'{word}'") } else { word.clone() };
         let command = record.command.iter().map(quoted).collect::<Vec<_>>().join(" ");
         let mounts = record.mounts.iter().filter(|mount| mount.kind != "tmpfs").map(|mount| {
@@ -126,7 +126,7 @@ impl Ps {
     }
 }
 
-const HEADERS: [(&str, &str); 14] = [
+pub(super) const HEADERS: [(&str, &str); 14] = [
     ("ID", "CONTAINER ID"),
     ("Image", "IMAGE"),
     ("Command", "COMMAND"),

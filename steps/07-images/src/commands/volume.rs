@@ -4,16 +4,14 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::container::agreed;
 use super::listing::{Filter, Filters, Format, List, Row};
+use super::volume_prune::Prune;
 use super::{Place, for_each, inspect};
 use crate::container::label;
-use crate::human::size;
 use crate::moment::rfc3339;
-use crate::records::{Record, new_id};
-use crate::sizes;
-use crate::text::{answer, tell};
-use crate::volumes::{ANONYMOUS, Volume, Volumes, users};
+use crate::records::new_id;
+use crate::text::answer;
+use crate::volumes::{Volume, Volumes, users};
 
 /// What can be done with volumes.
 #[derive(Debug, Clone, Subcommand)]
@@ -97,7 +95,7 @@ pub struct Ls {
     format: Format,
 }
 
-const HEADERS: [(&str, &str); 10] = [
+pub(super) const HEADERS: [(&str, &str); 10] = [
     ("Driver", "DRIVER"),
     ("Name", "VOLUME NAME"),
     ("Availability", "AVAILABILITY"),
@@ -133,7 +131,7 @@ impl Ls {
     }
 }
 
-fn row(volume: &Volume, volumes: &Volumes) -> Row {
+pub(super) fn row(volume: &Volume, volumes: &Volumes) -> Row {
     let labels = volume.labels.iter().map(|(name, value)| format!("{name}={value}"));
     // As in Docker, which knows the last ones only where somebody counted.
     let unknown = || "N/A".to_owned();
@@ -179,7 +177,7 @@ impl Inspect {
 }
 
 /// Docker's document. Its lists are never null.
-fn document(volume: &Volume, volumes: &Volumes) -> Value {
+pub(super) fn document(volume: &Volume, volumes: &Volumes) -> Value {
     json!({
         "CreatedAt": rfc3339(Some(volume.created)),
         "Driver": "local",
@@ -216,63 +214,4 @@ impl Rm {
             answer(format_args!("{name}\n"))
         })
     }
-}
-
-/// The options of `volume prune`.
-#[derive(Debug, Clone, Args)]
-pub struct Prune {
-    /// Also those that have a name
-    #[arg(short, long)]
-    all: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-    /// Only some: label=KEY[=VALUE], label!=KEY[=VALUE], all=true
-    #[arg(long = "filter", value_name = "NAME=VALUE")]
-    filters: Vec<Filter>,
-}
-
-impl Prune {
-    fn execute(&self, place: &Place) -> Result<u8> {
-        let filters = Filters(&self.filters);
-        filters.check(&["all", "label", "label!"])?;
-        let all = self.all || filters.switch("all")? == Some(true);
-        let kind = if all { "all" } else { "anonymous" };
-        let warning = format!("This will remove {kind} local volumes not used by at least one container.");
-        if !self.force && !agreed(&warning)? {
-            return Ok(0);
-        }
-        let (volumes, containers) = (place.volumes()?, place.containers()?);
-        let _alone = containers.lock()?;
-        let records = containers.all()?;
-        let mut meant = volumes.all()?;
-        meant.retain(|volume| {
-            (all || volume.labels.contains_key(ANONYMOUS)) && is_meant(volume, filters, &records)
-        });
-        let places = meant.iter().map(|volume| volumes.data(&volume.name)).collect();
-        let bytes: u64 = sizes::of(places)?.iter().sum();
-        let mut removed = String::new();
-        for volume in meant {
-            // Those that have gone are told, whatever happens to the others.
-            match volumes.remove(&volume.name, &records) {
-                Ok(()) => removed.push_str(&format!("{}\n", volume.name)),
-                Err(error) => tell(step01_unshare::message(&error)),
-            }
-        }
-        if !removed.is_empty() {
-            answer(format_args!("Deleted Volumes:\n{removed}\n"))?;
-        }
-        answer(format_args!("Total reclaimed space: {}\n", size(bytes)))?;
-        Ok(0)
-    }
-}
-
-fn is_meant(volume: &Volume, filters: Filters<'_>, containers: &[Record]) -> bool {
-    let has = |wanted: &str| match wanted.split_once('=') {
-        Some((key, value)) => volume.labels.get(key).is_some_and(|there| there == value),
-        None => volume.labels.contains_key(wanted),
-    };
-    users(&volume.name, containers).next().is_none()
-        && filters.labels(&volume.labels)
-        && !filters.values("label!").any(has)
 }
