@@ -19,6 +19,7 @@ mod host_tools;
 mod image_commands;
 mod images;
 mod inspect;
+mod inspect_fields;
 mod killed;
 mod killed_detached;
 mod life;

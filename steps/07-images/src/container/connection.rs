@@ -117,7 +117,8 @@ fn write_names(directory: &Path, files: &[Volume]) -> Result<()> {
     fs::write(&place, lines.collect::<String>()).with_context(|| format!("cannot write {}", place.display()))
 }
 
-fn read_names(directory: &Path) -> Result<Vec<Volume>> {
+/// Which files of the host's are mounted over /etc/resolv.conf and its like, as it was noted at the start.
+pub(crate) fn read_names(directory: &Path) -> Result<Vec<Volume>> {
     let place = directory.join(NAMES_FILE);
     let text = fs::read_to_string(&place).with_context(|| format!("cannot read {}", place.display()))?;
     let files = text.lines().filter_map(|line| line.split_once('\t'));

@@ -17,6 +17,7 @@ mod terminal;
 mod users;
 
 pub use asked::Asked;
+pub(crate) use connection::read_names as names_files;
 pub use console::{Console, Opposite, console};
 pub(crate) use environment::settled as settled_variables;
 pub use environment::variable;

@@ -5,24 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Result, anyhow, bail};
 use serde_json::Value;
 
+use super::fields::{Absent, walk};
 use super::functions::{self, is_true};
 use super::tree::{Base, Node, Pipeline, Term};
-use super::verbs::shown;
-
-/// Objects that are sets of names, and not structures: what they lack is no mistake of the template.
-const MAPS: [&str; 11] = [
-    "Annotations",
-    "ExposedPorts",
-    "GraphDriver",
-    "Labels",
-    "Networks",
-    "Options",
-    "PortBindings",
-    "Ports",
-    "Sysctls",
-    "Tmpfs",
-    "Volumes",
-];
+use super::verbs::{NO_VALUE, shown};
 
 /// What is being filled in.
 pub(super) struct Execution<'a> {
@@ -30,6 +16,9 @@ pub(super) struct Execution<'a> {
     labels: &'a BTreeMap<String, String>,
     /// Whether the value is made of the names of columns.
     header: bool,
+    absent: Absent,
+    /// What is printed for nothing, as it was found last.
+    nothing: &'static str,
     variables: Vec<(String, Value)>,
     output: String,
 }
@@ -45,7 +34,18 @@ enum Flow {
 impl<'a> Execution<'a> {
     pub fn new(source: &'a str, value: &Value, labels: &'a BTreeMap<String, String>, header: bool) -> Self {
         let variables = vec![("$".to_owned(), value.clone())];
-        Self { source, labels, header, variables, output: String::new() }
+        let absent = super::fields::none;
+        Self { source, labels, header, absent, nothing: NO_VALUE, variables, output: String::new() }
+    }
+
+    /// Of a structure, whose fields are not all written.
+    pub fn of_structure(
+        source: &'a str,
+        value: &Value,
+        labels: &'a BTreeMap<String, String>,
+        absent: Absent,
+    ) -> Self {
+        Self { absent, ..Self::new(source, value, labels, false) }
     }
 
     pub fn run(mut self, nodes: &[Node]) -> Result<String> {
@@ -61,8 +61,10 @@ impl<'a> Execution<'a> {
                 Node::Text(text) => self.output.push_str(text),
                 Node::Print(pipeline) => {
                     let value = self.pipeline(pipeline, dot)?;
-                    if pipeline.variables.is_empty() {
-                        self.output.push_str(&shown(&value));
+                    match value {
+                        _ if !pipeline.variables.is_empty() => {}
+                        Value::Null => self.output.push_str(self.nothing),
+                        value => self.output.push_str(&shown(&value)),
                     }
                 }
                 Node::Break => return Ok(Flow::Break),
@@ -188,6 +190,7 @@ impl<'a> Execution<'a> {
             return Ok(values.first().cloned().unwrap_or_default());
         }
         let end = terms.last().map_or(first.end, |last| last.end);
+        self.nothing = NO_VALUE;
         functions::call(name, &values).map_err(|error| {
             anyhow!(self.at(first.start, first.start, end, &format!("error calling {name}: {error:#}")))
         })
@@ -195,7 +198,7 @@ impl<'a> Execution<'a> {
 
     fn term(&mut self, term: &Term, dot: &Value) -> Result<Value> {
         let computed;
-        let mut value = match &term.base {
+        let value = match &term.base {
             Base::Dot => dot,
             Base::Literal(value) => value,
             Base::Group(pipeline) => {
@@ -211,23 +214,10 @@ impl<'a> Execution<'a> {
                 found.map_or(&Value::Null, |(_, value)| value)
             }
         };
-        let mut of = "";
-        for name in &term.fields {
-            value = match value {
-                Value::Object(map) => match map.get(name) {
-                    Some(value) => value,
-                    None if MAPS.contains(&of) => &Value::Null,
-                    None => bail!(self.cannot(term, &format!("map has no entry for key {name:?}"))),
-                },
-                Value::Null => bail!(self.cannot(term, &format!("nil pointer evaluating .{name}"))),
-                other => {
-                    let kind = functions::kind(other);
-                    bail!(self.cannot(term, &format!("can't evaluate field {name} in type {kind}")))
-                }
-            };
-            of = name;
-        }
-        Ok(value.clone())
+        let walked =
+            walk(value, &term.fields, self.absent).map_err(|what| anyhow!(self.cannot(term, &what)))?;
+        self.nothing = walked.1;
+        Ok(walked.0)
     }
 
     /// Above a column of labels stands the last part of their name.

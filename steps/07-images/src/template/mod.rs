@@ -11,6 +11,7 @@
 //! (<https://pkg.go.dev/text/template>; Docker's functions: "Format command and log output" in its manual.)
 
 mod execute;
+mod fields;
 mod functions;
 mod lexer;
 mod operations;
@@ -26,6 +27,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use execute::Execution;
+pub use fields::Absent;
 use tree::Node;
 
 /// A template that was understood.
@@ -56,6 +58,14 @@ impl Template {
     /// In Go's words: where, and what could not be done.
     pub fn render(&self, value: &Value) -> Result<String> {
         self.render_row(value, &BTreeMap::new())
+    }
+
+    /// The same for a structure of Docker's, which has more fields than are written: `absent` knows them.
+    ///
+    /// # Errors
+    /// Those of [`Template::render`].
+    pub fn render_structure(&self, value: &Value, absent: Absent) -> Result<String> {
+        Execution::of_structure(&self.source, value, &BTreeMap::new(), absent).run(&self.nodes)
     }
 
     /// The same for a row of a list, whose labels can be asked for one by one: `{{.Label "maintainer"}}`.

@@ -9,17 +9,21 @@ use super::functions::kind;
 /// The widest that a value is padded to, in characters.
 const WIDEST: usize = 4096;
 
+/// As Go prints what is nowhere, and what is somewhere and not set.
+pub(super) const NO_VALUE: &str = "<no value>";
+pub(super) const NIL: &str = "<nil>";
+
 /// As Go prints it: lists as `[a b]`, objects as `map[a:1 b:2]`.
 pub(super) fn shown(value: &Value) -> String {
     match value {
-        Value::Null => "<no value>".to_owned(),
+        Value::Null => NO_VALUE.to_owned(),
         other => plain(other),
     }
 }
 
 fn plain(value: &Value) -> String {
     match value {
-        Value::Null => "<nil>".to_owned(),
+        Value::Null => NIL.to_owned(),
         Value::Bool(is_true) => is_true.to_string(),
         Value::Number(number) => match number.as_f64() {
             Some(float) if number.is_f64() => shortest(float),

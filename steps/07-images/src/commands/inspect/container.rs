@@ -1,13 +1,14 @@
 //! One container.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
-use step05_userns::is_root;
 
-use super::network;
 use super::said::Said;
+use super::{host_config, network, ports};
+use crate::container::names_files;
 use crate::manifest::Settings;
 use crate::moment::rfc3339;
 use crate::records::{Recipe, Record, Status};
@@ -21,6 +22,7 @@ pub(super) fn document(store: &Store, record: &Record, with_size: bool) -> Resul
     let recipe = Recipe::read(&directory).ok();
     let said = recipe.as_ref().map(|recipe| Said::of(&recipe.words)).unwrap_or_default();
     let settings = recipe.map(|recipe| recipe.image.settings).unwrap_or_default();
+    let exposed = ports::exposed(&said, &settings);
     let mode = if record.network.is_empty() { "default" } else { &record.network };
     let mut document = json!({
         "Id": record.id,
@@ -29,9 +31,9 @@ pub(super) fn document(store: &Store, record: &Record, with_size: bool) -> Resul
         "Args": record.command.get(1..).unwrap_or_default(),
         "State": state(record),
         "Image": record.image_id.to_string(),
-        "ResolvConfPath": "",
-        "HostnamePath": "",
-        "HostsPath": "",
+        "ResolvConfPath": name_file(&directory, "/etc/resolv.conf"),
+        "HostnamePath": name_file(&directory, "/etc/hostname"),
+        "HostsPath": name_file(&directory, "/etc/hosts"),
         "LogPath": present(&directory, &format!("{}-json.log", record.id)),
         "Name": format!("/{}", record.name),
         "RestartCount": record.state.restarts,
@@ -41,11 +43,11 @@ pub(super) fn document(store: &Store, record: &Record, with_size: bool) -> Resul
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": [],
-        "HostConfig": host_config(record, &said, mode),
+        "HostConfig": host_config::document(record, &said, mode),
         "GraphDriver": graph_driver(store, record, &directory),
         "Mounts": record.mounts,
-        "Config": config(record, &said, &settings),
-        "NetworkSettings": network::settings(record, mode),
+        "Config": config(record, &said, &settings, &exposed),
+        "NetworkSettings": network::settings(record, mode, &exposed),
     });
     if with_size {
         add_sizes(&mut document, store, record, &directory)?;
@@ -78,7 +80,7 @@ fn state(record: &Record) -> Value {
 }
 // ANCHOR_END: state
 
-fn config(record: &Record, said: &Said, settings: &Settings) -> Value {
+fn config(record: &Record, said: &Said, settings: &Settings, exposed: &BTreeSet<String>) -> Value {
     // What was asked for, then what the image has besides.
     let mut env = said.all("env").iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
     let name = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
@@ -91,12 +93,10 @@ fn config(record: &Record, said: &Said, settings: &Settings) -> Value {
         Some(word) => vec![word.to_owned()],
         None => settings.entrypoint.clone(),
     };
-    let published = port_bindings(said);
-    let exposed = settings.exposed_ports.keys().chain(published.keys());
-    let exposed: Map<String, Value> = exposed.map(|port| (port.clone(), json!({}))).collect();
+    let exposed: Map<String, Value> = exposed.iter().map(|port| (port.clone(), json!({}))).collect();
     let interactive = said.flag("interactive");
     let attached = !record.detached;
-    json!({
+    let mut config = json!({
         "Hostname": if record.hostname.is_empty() { &record.id[..12] } else { &record.hostname },
         "Domainname": said.value("domainname").unwrap_or_default(),
         "User": said.value("user").unwrap_or(&settings.user),
@@ -117,110 +117,11 @@ fn config(record: &Record, said: &Said, settings: &Settings) -> Value {
         "OnBuild": [],
         "Labels": record.labels,
         "StopSignal": said.value("stop-signal").unwrap_or(&settings.stop_signal),
-    })
-}
-
-fn host_config(record: &Record, said: &Said, mode: &str) -> Value {
-    let restart = said.value("restart").unwrap_or("no");
-    let (restart, tries) = restart.split_once(':').unwrap_or((restart, "0"));
-    let tmpfs: Map<String, Value> = said
-        .all("tmpfs")
-        .iter()
-        .map(|place| place.split_once(':').unwrap_or((place, "")))
-        .map(|(place, options)| (place.to_owned(), options.into()))
-        .collect();
-    let mut config = json!({
-        "Binds": said.all("volume"),
-        "ContainerIDFile": said.value("cidfile").unwrap_or_default(),
-        "LogConfig": {"Type": "json-file", "Config": pairs(&said.all("log-opt"))},
-        "NetworkMode": mode,
-        "PortBindings": port_bindings(said),
-        "RestartPolicy": {"Name": restart, "MaximumRetryCount": tries.parse().unwrap_or(0)},
-        "AutoRemove": record.remove,
-        "VolumeDriver": "",
-        "VolumesFrom": [],
-        "CapAdd": said.all("cap-add"),
-        "CapDrop": said.all("cap-drop"),
-        "CgroupnsMode": "host",
-        "Dns": said.all("dns"),
-        "DnsOptions": said.all("dns-option"),
-        "DnsSearch": said.all("dns-search"),
-        "ExtraHosts": said.all("add-host"),
-        "GroupAdd": said.all("group-add"),
-        "IpcMode": said.value("ipc").unwrap_or("private"),
-        "Cgroup": "",
-        "Links": [],
-        "OomScoreAdj": 0,
-        "PidMode": said.value("pid").unwrap_or_default(),
-        "Privileged": false,
-        "PublishAllPorts": said.flag("publish-all"),
-        "ReadonlyRootfs": said.flag("read-only"),
-        "SecurityOpt": [],
-        "UTSMode": said.value("uts").unwrap_or_default(),
-        "UsernsMode": if is_root() { "" } else { "private" },
-        "ShmSize": said.value("shm-size").and_then(bytes).unwrap_or(64 << 20),
-        "Runtime": "coracle",
-        "Isolation": "",
-        "Init": said.flag("init"),
-        "Tmpfs": tmpfs,
-        "Sysctls": pairs(&said.all("sysctl")),
-        "Devices": [],
-        "Ulimits": said.all("ulimit"),
-        "MaskedPaths": step04_mount::HIDDEN,
-        "ReadonlyPaths": step04_mount::READ_ONLY,
     });
-    // Nothing is limited yet: zero says so.
-    let limits = [
-        "CpuShares",
-        "Memory",
-        "NanoCpus",
-        "CpuPeriod",
-        "CpuQuota",
-        "MemoryReservation",
-        "MemorySwap",
-        "PidsLimit",
-    ];
-    if let Some(config) = config.as_object_mut() {
-        config.extend(limits.map(|limit| (limit.to_owned(), 0.into())));
+    if let Some(seconds) = said.value("stop-timeout").and_then(|text| text.parse::<i64>().ok()) {
+        config["StopTimeout"] = seconds.into();
     }
     config
-}
-
-fn pairs(words: &[&str]) -> Map<String, Value> {
-    let pairs = words.iter().map(|word| word.split_once('=').unwrap_or((word, "")));
-    pairs.map(|(name, value)| (name.to_owned(), value.into())).collect()
-}
-
-/// `64m`, in steps of 1024.
-fn bytes(text: &str) -> Option<u64> {
-    let text = text.to_lowercase();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let power = match text[digits..].trim().trim_end_matches('b').trim_end_matches('i') {
-        "" => 0,
-        "k" => 1,
-        "m" => 2,
-        "g" => 3,
-        _ => return None,
-    };
-    text[..digits].parse::<u64>().ok()?.checked_mul(1 << (10 * power))
-}
-
-/// What was asked for, unlike what came of it, which is in NetworkSettings.
-fn port_bindings(said: &Said) -> Map<String, Value> {
-    let mut bindings: Map<String, Value> = Map::new();
-    for publish in said.all("publish").iter().filter_map(|text| text.parse::<step06_net::Publish>().ok()) {
-        for (index, port) in publish.container.clone().enumerate() {
-            let host = publish.host.clone().and_then(|ports| ports.clone().nth(index));
-            let ip = publish.ip.map(|ip| ip.to_string()).unwrap_or_default();
-            let binding =
-                json!({"HostIp": ip, "HostPort": host.map(|port| port.to_string()).unwrap_or_default()});
-            let places = bindings.entry(format!("{port}/{}", publish.protocol)).or_insert_with(|| json!([]));
-            if let Some(places) = places.as_array_mut() {
-                places.push(binding);
-            }
-        }
-    }
-    bindings
 }
 
 fn graph_driver(store: &Store, record: &Record, directory: &Path) -> Value {
@@ -233,6 +134,13 @@ fn graph_driver(store: &Store, record: &Record, directory: &Path) -> Value {
         },
         "Name": "overlay2",
     })
+}
+
+/// What is mounted over a file of the image's, as long as it is there: the network's files go with the container's end.
+fn name_file(directory: &Path, target: &str) -> String {
+    let files = names_files(directory).unwrap_or_default();
+    let file = files.iter().find(|file| file.target == Path::new(target) && file.source.exists());
+    file.map(|file| file.source.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn present(directory: &Path, name: &str) -> String {

@@ -1,9 +1,12 @@
 //! `inspect`: everything that is known, in Docker's shape.
 
 mod container;
+mod host_config;
 mod image;
 mod network;
+mod ports;
 mod said;
+mod structures;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -12,19 +15,20 @@ use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use step03_pid::Failed;
 
-use super::Place;
+use super::{Place, absent, volume};
 use crate::records::Containers;
 use crate::store::Store;
 use crate::template::Template;
 use crate::text::{answer, printable, tell};
+use crate::volumes::Volumes;
 
-/// Show everything that is known about containers and images.
+/// Show everything that is known about containers, images and volumes.
 #[derive(Debug, Clone, Args)]
 pub struct Inspect {
     /// Only this of it, as a Go template
     #[arg(short, long, value_name = "TEMPLATE")]
     format: Option<String>,
-    /// Only things of this kind: container or image
+    /// Only things of this kind: container, image or volume
     #[arg(long = "type", id = "kind", value_name = "KIND")]
     kind: Option<String>,
     /// Also how much room a container takes
@@ -39,14 +43,18 @@ impl Inspect {
     // ANCHOR: execute
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         let kind = self.kind.as_deref().unwrap_or_default();
-        if !["", "container", "image"].contains(&kind) {
-            bail!("unknown type: \"{}\": must be one of \"container\", \"image\"", printable(kind));
+        if !["", "container", "image", "volume"].contains(&kind) {
+            if let Some(text) = absent::command(kind) {
+                bail!(text);
+            }
+            let kinds = "\"container\", \"image\", \"volume\"";
+            bail!("unknown type: \"{}\": must be one of {kinds}", printable(kind));
         }
         let template = template(self.format.as_deref())?;
         let (mut found, mut errors) = (Vec::new(), Vec::new());
-        let (containers, store) = (place.containers()?, place.store()?);
+        let (containers, store, volumes) = (place.containers()?, place.store()?, place.volumes()?);
         for name in &self.names {
-            match self.find(&containers, &store, name) {
+            match self.find(&containers, &store, &volumes, name) {
                 Ok(value) => found.push(value),
                 Err(error) => errors.push(step01_unshare::message(&error)),
             }
@@ -55,13 +63,13 @@ impl Inspect {
     }
     // ANCHOR_END: execute
 
-    /// A container before an image of the same name.
-    fn find(&self, containers: &Containers, store: &Store, name: &str) -> Result<Value> {
+    /// A container before an image of the same name, and an image before a volume.
+    fn find(&self, containers: &Containers, store: &Store, volumes: &Volumes, name: &str) -> Result<Value> {
         let kind = self.kind.as_deref().unwrap_or_default();
         if name.is_empty() {
             bail!("invalid container name or ID: value is empty");
         }
-        if kind != "image" {
+        if ["", "container"].contains(&kind) {
             match containers.find(name) {
                 Ok(record) => return container::document(store, &record, self.size),
                 Err(error) if kind == "container" || !error.to_string().starts_with("No such") => {
@@ -70,16 +78,21 @@ impl Inspect {
                 Err(_) => {}
             }
         }
-        match image::document(store, name)? {
-            Some(value) => {
-                if self.size && kind != "image" {
-                    tell("WARNING: --size ignored for image");
-                }
-                Ok(value)
-            }
-            None if kind == "image" => bail!("No such image: {}", printable(name)),
-            None => bail!("Error: No such object: {}", printable(name)),
+        let image = if kind == "volume" { None } else { image::document(store, name)? };
+        let found = match (image, kind) {
+            (Some(image), _) => image,
+            (None, "image") => bail!("No such image: {}", printable(name)),
+            (None, "volume") => volume::document(&volumes.find(name)?, volumes),
+            (None, _) => match volumes.find(name) {
+                Ok(found) => volume::document(&found, volumes),
+                Err(_) => bail!("Error: No such object: {}", printable(name)),
+            },
+        };
+        if self.size && kind.is_empty() {
+            let what = if found.get("RootFS").is_some() { "image" } else { "volume" };
+            tell(format_args!("WARNING: --size ignored for {what}"));
         }
+        Ok(found)
     }
 }
 
@@ -102,7 +115,7 @@ pub(super) fn show(
     match (template, format) {
         (Some(template), _) => {
             for value in &found {
-                match template.render(value).context("template parsing error") {
+                match template.render_structure(value, structures::absent).context("template parsing error") {
                     Ok(text) => answer(format_args!("{text}\n"))?,
                     Err(error) => {
                         errors.insert(0, step01_unshare::message(&error));

@@ -1,5 +1,6 @@
 //! The network of a container that runs: the kernel is asked, in there.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
 
@@ -7,15 +8,19 @@ use anyhow::Result;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::unistd::Pid;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use step01_unshare::{Namespaces, ask};
 
+use super::ports;
 use crate::records::Record;
 
 /// What it has there, as far as there is a container at all.
-pub(super) fn settings(record: &Record, mode: &str) -> Value {
+pub(super) fn settings(record: &Record, mode: &str, exposed: &BTreeSet<String>) -> Value {
     let has_own = !matches!(mode, "none" | "host") && !mode.starts_with("container:");
     let pid = record.state.open_pid().filter(|_| has_own);
+    // There are no ports where nothing runs, and none of its own in a network of somebody else's.
+    let none = BTreeSet::new();
+    let ports = ports::published(if pid.is_some() { exposed } else { &none }, &record.state.ports);
     let seen = pid.and_then(|pid| ask(Pid::from_raw(pid), Namespaces::NET, look).ok()).unwrap_or_default();
     let seen: Vec<&str> = seen.split(' ').collect();
     let part = |index: usize| seen.get(index).copied().unwrap_or_default();
@@ -36,7 +41,7 @@ pub(super) fn settings(record: &Record, mode: &str) -> Value {
         "HairpinMode": false,
         "LinkLocalIPv6Address": "",
         "LinkLocalIPv6PrefixLen": 0,
-        "Ports": ports(record),
+        "Ports": ports,
         "SandboxKey": record.state.running_pid().map(|pid| format!("/proc/{pid}/ns/net")).unwrap_or_default(),
         "SecondaryIPAddresses": [],
         "SecondaryIPv6Addresses": [],
@@ -49,21 +54,6 @@ pub(super) fn settings(record: &Record, mode: &str) -> Value {
     let name = if mode == "default" { "bridge" } else { mode };
     merge(&mut settings, json!({"Networks": {name: endpoint}}));
     settings
-}
-
-/// `80/tcp` with the places of the host that lead there.
-fn ports(record: &Record) -> Value {
-    let mut ports: Map<String, Value> = Map::new();
-    for port in &record.state.ports {
-        let Some((host, inside)) = port.split_once("->") else { continue };
-        let Some((ip, number)) = host.rsplit_once(':') else { continue };
-        let ip = ip.trim_start_matches('[').trim_end_matches(']');
-        let places = ports.entry(inside).or_insert_with(|| json!([]));
-        if let Some(places) = places.as_array_mut() {
-            places.push(json!({"HostIp": ip, "HostPort": number}));
-        }
-    }
-    Value::Object(ports)
 }
 
 fn merge(into: &mut Value, more: Value) {
