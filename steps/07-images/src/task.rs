@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 
 use anyhow::{Context, Error, Result};
+use nix::sys::signal::Signal;
 use rustix::fs::{MemfdFlags, memfd_create};
 use step03_pid::{Container, Failed, Isolation, Last, launch};
 use step05_userns::{User, is_root};
@@ -33,8 +34,11 @@ pub fn in_child(work: impl Fn() -> Result<()> + 'static) -> Result<()> {
 /// Those of the work, as text.
 pub fn inside(container: Container, work: impl Fn() -> Result<()> + 'static) -> Result<()> {
     let container = container.with_process(Task(Box::new(work)));
-    launch(container, Last::Return, |_| Ok(())).map_err(as_text)?;
-    Ok(())
+    match launch(container, Last::Return, |_| Ok(())).map_err(as_text)? {
+        0 => Ok(()),
+        // It had no time to say anything: a terminal's ^C reaches both sides, and the child may be the first.
+        code => Err(Failed { code, text: ended(code) }.into()),
+    }
 }
 // ANCHOR_END: task
 
@@ -64,6 +68,15 @@ impl Isolation for Task {
 impl fmt::Debug for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Task")
+    }
+}
+
+/// Who interrupts knows why it has ended; who does not, wants to know.
+fn ended(code: u8) -> String {
+    match Signal::try_from(i32::from(code) - 128) {
+        Ok(Signal::SIGINT | Signal::SIGTERM | Signal::SIGHUP | Signal::SIGQUIT) => String::new(),
+        Ok(signal) => format!("the process that does the work was killed by {signal}"),
+        Err(_) => format!("the process that does the work has ended with code {code}"),
     }
 }
 
