@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::Place;
 use super::images::none_such;
 use super::listing::{Format, List, Row};
+use super::platform::ForPlatform;
 use crate::human::{ago, seconds_since_1970, size};
 use crate::manifest::Image;
 use crate::records::now;
@@ -25,6 +26,8 @@ pub struct History {
     /// Print whole ids and commands
     #[arg(long)]
     no_trunc: bool,
+    #[command(flatten)]
+    platform: ForPlatform,
     /// Print only the ids
     #[arg(short, long)]
     quiet: bool,
@@ -54,6 +57,7 @@ impl History {
         let store = place.store()?;
         let found = store.find_all_names(&self.image)?;
         let image = &found.first().with_context(|| none_such(&self.image))?.image;
+        self.platform.check(image, &self.image)?;
         let mut sizes = layer_sizes(&store, image)?.into_iter();
         let mut rows = Vec::new();
         for step in steps(&store, image)? {

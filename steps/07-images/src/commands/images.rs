@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::Place;
@@ -36,6 +36,9 @@ pub struct Images {
     /// Print only the ids
     #[arg(short, long)]
     quiet: bool,
+    /// The platforms of each image below it: each has one here
+    #[arg(long, hide = true)]
+    tree: bool,
     /// Only those of this name, which may be a pattern
     #[arg(value_name = "REPOSITORY[:TAG]")]
     name: Option<String>,
@@ -44,6 +47,12 @@ pub struct Images {
 impl Images {
     // ANCHOR: images
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
+        if self.tree {
+            bail!(
+                "--tree is not there: an image is for one platform here, and has nothing below it\n\
+                 for which one tells: image inspect --format '{{{{.Os}}}}/{{{{.Architecture}}}}' IMAGE"
+            );
+        }
         let store = place.store()?;
         for name in store.damaged()? {
             tell(format_args!("warning: the image {} is damaged: pull or load it again", printable(&name)));

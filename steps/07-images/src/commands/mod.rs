@@ -30,6 +30,7 @@ mod network_options;
 mod options;
 mod password;
 mod place;
+mod platform;
 mod port;
 mod prune_filters;
 mod ps;

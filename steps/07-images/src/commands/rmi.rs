@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
+use super::platform::ForPlatforms;
 use super::{Place, for_each};
 use crate::task;
 use crate::text::answer;
@@ -16,6 +17,8 @@ pub struct Rmi {
     /// Keep the layers below: accepted for those who say it to docker, there is no image between here
     #[arg(long)]
     no_prune: bool,
+    #[command(flatten)]
+    platform: ForPlatforms,
     /// Names or ids
     #[arg(required = true)]
     images: Vec<String>,
@@ -28,6 +31,9 @@ impl Rmi {
         for_each(&self.images, |text| {
             let (containers, store) = (containers.clone(), store.clone());
             let (text, force) = (text.to_owned(), self.force);
+            if let Some(found) = store.find_all_names(&text)?.first() {
+                self.platform.check(&found.image, &text)?;
+            }
             // Only a user namespace may remove the files of its ids.
             task::in_child(move || {
                 answer(store.writer()?.remove(&text, force, &|| containers.uses())?.lines())

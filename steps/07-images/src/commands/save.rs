@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::Place;
 use super::images::none_such;
+use super::platform::ForPlatform;
 use crate::archive::{Wanted, save};
 use crate::names::{Reference, Version};
 use crate::store::{Named, Store};
@@ -21,6 +22,8 @@ pub struct Save {
     /// The file to write; without it the standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    platform: ForPlatform,
     /// Names or ids; a name without a tag means all of its tags
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
@@ -37,6 +40,7 @@ impl Save {
         let mut wanted: Vec<Wanted> = Vec::new();
         for text in &self.images {
             for (named, names) in found(&store, text)? {
+                self.platform.check(&named.image, text)?;
                 match wanted.iter_mut().find(|other| other.image.digest == named.image.digest) {
                     Some(other) => names.into_iter().for_each(|name| {
                         if !other.names.contains(&name) {

@@ -15,6 +15,7 @@ use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use step03_pid::Failed;
 
+use super::platform::ForPlatform;
 use super::{Place, absent, volume};
 use crate::records::Containers;
 use crate::store::Store;
@@ -31,6 +32,8 @@ pub struct Inspect {
     /// Only things of this kind: container, image or volume
     #[arg(long = "type", id = "kind", value_name = "KIND")]
     kind: Option<String>,
+    #[command(flatten)]
+    platform: ForPlatform,
     /// Also how much room a container takes
     #[arg(short, long)]
     size: bool,
@@ -49,6 +52,9 @@ impl Inspect {
             }
             let kinds = "\"container\", \"image\", \"volume\"";
             bail!("unknown type: \"{}\": must be one of {kinds}", printable(kind));
+        }
+        if self.platform.platform.is_some() && kind != "image" {
+            bail!("--platform is for images: say image inspect");
         }
         let template = template(self.format.as_deref())?;
         let (mut found, mut errors) = (Vec::new(), Vec::new());
@@ -80,7 +86,12 @@ impl Inspect {
         }
         let image = if kind == "volume" { None } else { image::document(store, name)? };
         let found = match (image, kind) {
-            (Some(image), _) => image,
+            (Some(image), _) => {
+                if let Some(image) = store.find(name)? {
+                    self.platform.check(&image, name)?;
+                }
+                image
+            }
             (None, "image") => bail!("No such image: {}", printable(name)),
             (None, "volume") => volume::document(&volumes.find(name)?, volumes),
             (None, _) => match volumes.find(name) {
