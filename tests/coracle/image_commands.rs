@@ -70,6 +70,20 @@ fn rmi_says_what_went_and_needs_force_for_several_names() {
 }
 
 #[test]
+fn digest_of_an_image_with_two_tags_is_shown_once() {
+    let Some(boat) = Boat::new() else { return };
+    boat.coracle(&format!("pull --quiet {}", boat.image)).ok();
+    let repository = boat.image.strip_suffix(":1").unwrap();
+    boat.coracle(&format!("tag {} {repository}:2", boat.image)).ok();
+    let shown = boat.coracle(&format!("image inspect {}", boat.image)).ok();
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown[0]["RepoTags"], json!([format!("{repository}:1"), format!("{repository}:2")]));
+    let digests = shown[0]["RepoDigests"].as_array().unwrap();
+    assert_eq!(digests.len(), 1, "{digests:?}");
+    assert!(digests[0].as_str().unwrap().starts_with(&format!("{repository}@sha256:")));
+}
+
+#[test]
 fn history_shows_the_steps_of_the_builder_from_the_last_to_the_first() {
     let mut image = Image::small(json!({})).layer(Layer::new().file("second", "x".repeat(1500)));
     let long = "RUN /bin/sh -c echo a very long command that does not fit into the column";

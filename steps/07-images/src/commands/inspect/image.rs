@@ -1,5 +1,6 @@
 //! One image.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result};
@@ -22,12 +23,14 @@ pub(super) fn document(store: &Store, name: &str) -> Result<Option<Value>> {
     let places = layers.into_iter().map(|layer| layer.to_string_lossy().into_owned());
     let places: Vec<String> = places.collect();
     let size = sizes::of_image(store, &image)?;
+    // An image that has several tags of one repository has its digest there once.
+    let digests: BTreeSet<String> = names.clone().filter_map(digest).collect();
     let last = config["history"].as_array().and_then(|history| history.last());
     let comment = last.and_then(|last| last["comment"].as_str()).unwrap_or_default();
     Ok(Some(json!({
         "Id": image.config_digest.to_string(),
-        "RepoTags": names.clone().filter_map(tag).collect::<Vec<_>>(),
-        "RepoDigests": names.filter_map(digest).collect::<Vec<_>>(),
+        "RepoTags": names.filter_map(tag).collect::<Vec<_>>(),
+        "RepoDigests": digests,
         "Parent": "",
         "Comment": comment,
         "Created": image.created.clone().unwrap_or_else(|| rfc3339(None)),
