@@ -52,6 +52,9 @@ fn it_is_an_image_like_any_other() {
     Ran::of(&mut run(&boat, "", &["true"])).ok();
     let list = boat.coracle("images").ok();
     assert!(list.contains("host-tools") && list.contains("latest"), "{list}");
+    // Nobody says when it was built.
+    let created = boat.command(["images", "--format", "{{.CreatedSince}}"]).output().unwrap();
+    assert_eq!(Ran::from(created).ok(), "N/A");
     let from = format!("oci:{}:docker.io/library/host-tools:latest", boat.root().display());
     let copy = boat.path("copy");
     tool(&["skopeo", "copy", "--insecure-policy", &from, &format!("dir:{}", copy.display())]);

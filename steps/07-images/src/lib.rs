@@ -8,6 +8,7 @@ pub mod container;
 mod copy;
 pub mod credentials;
 pub mod digest;
+pub mod full_disk;
 #[doc(hidden)]
 pub mod fuzzing;
 mod glob;

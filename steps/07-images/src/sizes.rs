@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -69,6 +69,15 @@ pub fn of_tree(store: &Store, name: &str) -> u64 {
 /// Half a note has no end of line.
 fn noted(store: &Store, name: &str) -> Option<u64> {
     fs::read_to_string(store.root().join("sizes").join(name)).ok()?.strip_suffix('\n')?.parse().ok()
+}
+
+/// The bytes of a file, or of all files below a folder, for whoever may look into it.
+pub fn of_any(path: &Path) -> u64 {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => below(path.to_owned()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    }
 }
 
 /// The bytes of all files below a folder, for whoever may look into it.

@@ -4,6 +4,7 @@ mod background;
 mod image;
 mod registry;
 mod screen;
+mod slow;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -20,6 +21,7 @@ pub use background::{Started, first_process};
 pub use image::{Image, Layer, digest};
 pub use registry::{push, push_as};
 pub use screen::Screen;
+pub use slow::{Slow, noise};
 
 /// What takes longer has failed.
 pub const LIMIT: Duration = Duration::from_secs(20);

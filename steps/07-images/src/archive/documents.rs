@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::IMAGE_NAME;
 use super::members::{Content, Members};
+use crate::digest::Digest;
 use crate::manifest::{
-    self, Descriptor, Document, Manifest, OCI_MANIFEST, Platform, REF_NAME, choose, parse, to_oci,
+    self, Descriptor, Document, Image, Manifest, OCI_MANIFEST, Platform, REF_NAME, choose, parse, to_oci,
 };
 use crate::names::{Reference, Version};
 use crate::text::printable;
@@ -28,10 +29,18 @@ pub(super) struct Promised<'a> {
     pub layers: Vec<&'a Content>,
 }
 
+impl Promised<'_> {
+    /// The image itself, whose layers nobody has looked into yet.
+    pub fn image(&self) -> Result<Image> {
+        Image::new(Digest::of(&self.text), &self.manifest, &self.config.text()?)
+    }
+}
+
 /// All images of an archive. A layout goes before Docker's table: its layers are still compressed.
-pub(super) fn images(members: &Members) -> Result<Vec<Promised<'_>>> {
+/// Where it has an image for several platforms, `wanted` decides.
+pub(super) fn images<'a>(members: &'a Members, wanted: &Platform) -> Result<Vec<Promised<'a>>> {
     let images = if members.has("index.json") {
-        of_layout(members)?
+        of_layout(members, wanted)?
     } else if members.has("manifest.json") {
         of_docker(members)?
     } else {
@@ -46,7 +55,7 @@ struct Index {
     manifests: Vec<Descriptor>,
 }
 
-fn of_layout(members: &Members) -> Result<Vec<Promised<'_>>> {
+fn of_layout<'a>(members: &'a Members, wanted: &Platform) -> Result<Vec<Promised<'a>>> {
     let index: Index = parse(&members.file("index.json")?.text()?).context("cannot use index.json")?;
     let mut images: Vec<Promised> = Vec::new();
     for descriptor in &index.manifests {
@@ -55,7 +64,7 @@ fn of_layout(members: &Members) -> Result<Vec<Promised<'_>>> {
             continue;
         }
         let name = name_of(descriptor)?;
-        let image = of_descriptor(members, descriptor)?;
+        let image = of_descriptor(members, descriptor, wanted)?;
         match images.iter_mut().find(|other| other.text == image.text) {
             Some(other) => other.names.extend(name),
             None => images.push(Promised { names: name.into_iter().collect(), ..image }),
@@ -65,7 +74,7 @@ fn of_layout(members: &Members) -> Result<Vec<Promised<'_>>> {
 }
 
 /// Goes from index to manifest: the platform decides.
-fn of_descriptor<'a>(members: &'a Members, first: &Descriptor) -> Result<Promised<'a>> {
+fn of_descriptor<'a>(members: &'a Members, first: &Descriptor, wanted: &Platform) -> Result<Promised<'a>> {
     let mut descriptor = first.clone();
     for _ in 0..=DEEPEST_INDEX {
         let content = members.blob(&descriptor.digest)?;
@@ -73,7 +82,7 @@ fn of_descriptor<'a>(members: &'a Members, first: &Descriptor) -> Result<Promise
         let text = content.text()?;
         let document = Document::parse(&text, &descriptor.media_type);
         match document.with_context(|| format!("cannot use manifest {}", descriptor.digest))? {
-            Document::Index(manifests) => descriptor = choose(&manifests, &Platform::of_this_machine())?,
+            Document::Index(manifests) => descriptor = choose(&manifests, wanted)?,
             Document::Manifest(_) => {
                 let (text, manifest) = to_oci(&text)?;
                 let config = members.blob(&manifest.config.digest)?;

@@ -2,31 +2,39 @@
 
 use std::io::Read;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::documents::{Promised, images};
 use super::members::{Content, Members};
 use crate::digest::Digest;
 use crate::layers;
-use crate::manifest::{Image, OCI_MANIFEST};
+use crate::manifest::{Image, OCI_MANIFEST, Platform};
 use crate::pull::unpack_image;
 use crate::store::{Store, Writer};
 use crate::text::tell;
 
 // ANCHOR: load
-/// Takes all images of an archive, unpacks them and names them. Returns what Docker says of each.
+/// Takes all images of an archive, or those for the platform that is wanted, unpacks them and names them. Returns what Docker says of each.
 ///
 /// The process must be root, or root of a user namespace that has the ids of the images' files. Starts threads.
 ///
 /// # Errors
 /// What is wrong with the archive. Nothing of it is in the store then, but images that were named before.
-pub fn load(store: &Store, source: &mut dyn Read) -> Result<Vec<String>> {
+pub fn load(store: &Store, source: &mut dyn Read, wanted: Option<&Platform>) -> Result<Vec<String>> {
+    // Whoever writes the archive may be slow: nobody else waits for that.
+    let folder = store.scratch("load-")?;
+    let members = Members::read(&folder, source)?;
     let writer = store.writer()?;
-    let members = Members::read(&writer, source)?;
-    let mut said = Vec::new();
-    for promised in images(&members)? {
+    let (mut said, mut others) = (Vec::new(), Vec::new());
+    let this_machine = Platform::of_this_machine();
+    for promised in images(&members, wanted.unwrap_or(&this_machine))? {
+        let image = promised.image()?;
+        if wanted.is_some_and(|wanted| image.platform.fits(wanted).is_none()) {
+            others.push(image.platform.to_string());
+            continue;
+        }
         let mut fresh = Vec::new();
-        match take(&writer, &promised, &mut fresh) {
+        match take(&writer, &promised, &image, &mut fresh) {
             Ok(lines) => said.extend(lines),
             Err(error) => {
                 // Nobody has a name for these.
@@ -35,15 +43,17 @@ pub fn load(store: &Store, source: &mut dyn Read) -> Result<Vec<String>> {
             }
         }
     }
+    if let (Some(wanted), true) = (wanted, said.is_empty()) {
+        bail!("it has no image for {wanted}: there are {}", others.join(", "));
+    }
     Ok(said)
 }
 
 /// The name is given as the last act, when the layers were unpacked, and so checked by the digests of their content.
-fn take(writer: &Writer, promised: &Promised, fresh: &mut Vec<Digest>) -> Result<Vec<String>> {
-    let Promised { manifest, config, layers, .. } = promised;
-    let digest = Digest::of(&promised.text);
-    let image = Image::new(digest, manifest, &config.text()?)?;
-    check_what_is_unpacked(writer, &image, layers)?;
+fn take(writer: &Writer, promised: &Promised, image: &Image, fresh: &mut Vec<Digest>) -> Result<Vec<String>> {
+    let Promised { config, layers, .. } = promised;
+    let digest = image.digest;
+    check_what_is_unpacked(writer, image, layers)?;
     for content in layers.iter().chain([config]) {
         adopt(writer, content, fresh)?;
     }
@@ -51,7 +61,7 @@ fn take(writer: &Writer, promised: &Promised, fresh: &mut Vec<Digest>) -> Result
         fresh.push(digest);
     }
     let descriptor = writer.add(OCI_MANIFEST, &mut &*promised.text)?;
-    for omission in unpack_image(writer, &image)? {
+    for omission in unpack_image(writer, image)? {
         tell(format_args!("warning: {omission}"));
     }
     let mut said = Vec::new();

@@ -6,12 +6,12 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::digest::{Digest, HashingReader};
 use crate::layers::{Kind, Walk, by_magic};
 use crate::manifest::LARGEST_DOCUMENT;
-use crate::store::Writer;
+use crate::store::{Scratch, Store};
 use crate::text::printable;
 
 /// More files than any image has layers.
@@ -40,14 +40,14 @@ pub(super) struct Content {
 
 impl Members {
     /// Reads a whole archive, compressed or not.
-    pub fn read(writer: &Writer, source: &mut dyn Read) -> Result<Self> {
+    pub fn read(folder: &Scratch, source: &mut dyn Read) -> Result<Self> {
         let mut archive = by_magic(source)?;
         let mut walk = Walk::new(&mut *archive);
         let mut members = HashMap::new();
         while let Some(entry) = walk.next_entry()? {
             ensure!(members.len() < MOST, "it has more than {MOST} files");
             let member = match entry.kind {
-                Kind::File => Member::File(Content::take(writer, &mut walk)?),
+                Kind::File => Member::File(Content::take(folder, &mut walk)?),
                 Kind::HardLink(target) => Member::Link(target),
                 Kind::Symlink(target) => Member::Link(beside(&entry.path, &target)),
                 Kind::Directory | Kind::Fifo | Kind::Device(..) => Member::Other,
@@ -89,10 +89,11 @@ impl Members {
 }
 
 impl Content {
-    fn take(writer: &Writer, source: &mut dyn Read) -> Result<Self> {
-        let mut file = writer.temporary_file()?;
+    fn take(folder: &Scratch, source: &mut dyn Read) -> Result<Self> {
+        let cannot = "cannot unpack it into the image store";
+        let file = NamedTempFile::new_in(folder.path()).context(cannot)?;
         let mut source = HashingReader::new(source);
-        io::copy(&mut source, &mut file).context("cannot unpack it into the image store")?;
+        io::copy(&mut source, &mut file.as_file()).context(cannot)?;
         Ok(Self { digest: source.digest(), size: source.length(), path: file.into_temp_path() })
     }
 
@@ -103,11 +104,11 @@ impl Content {
     }
 
     /// Its file, to be read from the start.
-    pub fn open(&self, writer: &Writer) -> Result<File> {
+    pub fn open(&self, store: &Store) -> Result<File> {
         // Another image of the archive may have made it a blob.
         match self.path.exists() {
             true => File::open(&self.path).context("cannot read a layer of the archive"),
-            false => writer.open_blob(&self.digest),
+            false => store.open_blob(&self.digest),
         }
     }
 

@@ -96,6 +96,10 @@ impl Common {
     /// # Errors
     /// Any: in one line.
     pub fn execute(&self, place: &Place, all: fn() -> Command) -> Result<u8> {
+        self.act(place, all).map_err(|error| place.explained(error))
+    }
+
+    fn act(&self, place: &Place, all: fn() -> Command) -> Result<u8> {
         match self {
             Self::Pull(command) => command.execute(place),
             Self::Images(command) => command.execute(place),

@@ -19,7 +19,8 @@ use crate::{container, store};
 /// # Errors
 /// As [`run`](super::run): with 125.
 pub fn create_only(place: &Place, asking: Asking<RunArgs>) -> Result<u8> {
-    let (mut held, _) = create(place, asking, false).map_err(|error| with_code(error, 125))?;
+    let (mut held, _) =
+        create(place, asking, false).map_err(|error| with_code(place.explained(error), 125))?;
     held.record.state.waits = true;
     held.write_state()?;
     answer(format_args!("{}\n", held.record.id))?;

@@ -9,9 +9,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::Place;
+use super::platform::ForPlatform;
 use crate::archive::load;
-use crate::task;
 use crate::text::{answer, printable};
+use crate::{full_disk, task};
 
 /// Take images out of an archive.
 #[derive(Debug, Clone, Args)]
@@ -19,6 +20,8 @@ pub struct Load {
     /// The archive, compressed or not; without it the standard input
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
+    #[command(flatten)]
+    platform: ForPlatform,
     /// Print only which images were loaded, as it is done anyway
     #[arg(short, long)]
     quiet: bool,
@@ -39,11 +42,14 @@ impl Load {
             None => (File::from(std::io::stdin().as_fd().try_clone_to_owned()?), "the standard input".into()),
         };
         let store = place.store()?;
+        let wanted = self.platform.platform.clone();
         // Only a user namespace may unpack for its ids, and unpacking starts threads.
         task::in_child(move || {
             let mut input: &File = &input;
             let source: &mut dyn Read = &mut input;
-            let said = load(&store, source).with_context(|| format!("cannot load {}", printable(&name)))?;
+            let said = load(&store, source, wanted.as_ref());
+            let said = said.with_context(|| format!("cannot load {}", printable(&name)));
+            let said = said.map_err(|error| full_disk::told(error, store.root()))?;
             answer(said.iter().map(|line| format!("{line}\n")).collect::<String>())
         })?;
         Ok(0)

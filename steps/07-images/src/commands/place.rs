@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use clap::Args;
 use step05_userns::is_root;
 
+use crate::full_disk;
 use crate::records::Containers;
 use crate::store::Store;
 use crate::volumes::Volumes;
@@ -52,6 +53,14 @@ impl Place {
     /// Those of [`Store::open`].
     pub fn volumes(&self) -> Result<Volumes> {
         Ok(Volumes::of(self.store()?.root()))
+    }
+
+    /// An error, and what helps if it is that there is no room for all this.
+    pub(super) fn explained(&self, error: Error) -> Error {
+        match self.directory().map(|directory| directory.canonicalize().unwrap_or(directory)) {
+            Ok(directory) => full_disk::suspected(error, &directory),
+            Err(_) => error,
+        }
     }
 
     /// The containers, after those whose monitors were killed have been cleaned up.

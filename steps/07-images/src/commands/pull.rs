@@ -12,7 +12,7 @@ use crate::records::Record;
 use crate::registry::{self, Registry};
 use crate::store::Store;
 use crate::text::{answer, tell};
-use crate::{host_tools, task};
+use crate::{full_disk, host_tools, task};
 
 const TRUST: &str = "--disable-content-trust=false is not part of Coracle\nan image is trusted by its digest: pull NAME@sha256:…";
 
@@ -134,7 +134,16 @@ fn find(store: &Store, name: &str) -> Result<Option<Image>> {
 fn unpacked(store: &Store, image: Image) -> Result<Image> {
     if !store.is_unpacked(&image) {
         let (store, again) = (store.clone(), image.clone());
-        task::in_child(move || warn(unpack_image(&store.writer()?, &again)?))?;
+        task::in_child(move || {
+            let (unpacking, writer) = store.pulling(&again.digest)?;
+            drop(writer);
+            // Somebody may have removed it while we waited.
+            let id = again.config_digest.to_string();
+            ensure!(store.find(&id)?.is_some(), "No such image: {id}");
+            let omissions = unpack_image(&store, &again);
+            unpacking.done();
+            warn(omissions.map_err(|error| full_disk::told(error, store.root()))?)
+        })?;
     }
     Ok(image)
 }
@@ -155,7 +164,9 @@ pub(super) fn renew_layers(place: &Place, record: &Record) -> Result<()> {
 
 fn make_host_tools(store: &Store) -> Result<Image> {
     let child = store.clone();
-    task::in_child(move || host_tools::ensure(&child).map(drop))?;
+    task::in_child(move || {
+        host_tools::ensure(&child).map(drop).map_err(|error| full_disk::told(error, child.root()))
+    })?;
     host_tools::current(store)?.context("cannot find the image host-tools that was just made")
 }
 

@@ -57,18 +57,19 @@ pub fn run(place: &Place, run: Run, walls: impl Fn(&Asked) -> Result<Container>)
     let attached = attached(&run);
     let (detach, observe) = (run.detach, run.observe);
     let created = create(place, run.asking, detach);
-    let (mut held, asked) = created.map_err(|error| with_code(error, 125))?;
+    let (mut held, asked) = created.map_err(|error| with_code(place.explained(error), 125))?;
     if is_alone {
         return run_here(place, held, &asked, observe, walls);
     }
     held.record.state.restarts = 0;
     let id = held.record.id.clone();
-    let mut client = start_monitor(place, held, observe).map_err(|error| with_code(error, 125))?;
+    let not_started = |error| with_code(place.explained(error), 125);
+    let mut client = start_monitor(place, held, observe).map_err(not_started)?;
     if detach {
         // As Docker, also if its command cannot be run: the container is there.
         answer(format_args!("{id}\n"))?;
     }
-    client.hear_started().map_err(|error| with_code(error, 125))?;
+    client.hear_started().map_err(not_started)?;
     if detach {
         return Ok(0);
     }
@@ -83,7 +84,8 @@ fn run_here(
     observe: bool,
     walls: impl Fn(&Asked) -> Result<Container>,
 ) -> Result<u8> {
-    let outcome = launch(&mut held, asked, observe, walls).map_err(|error| with_code(error, 125));
+    let outcome = launch(&mut held, asked, observe, walls);
+    let outcome = outcome.map_err(|error| with_code(place.explained(error), 125));
     let image = held.record.image_id;
     let removed = held.remove().and_then(|()| tidy(place, &image));
     outcome.and_then(|code| removed.map(|()| code))

@@ -1,7 +1,6 @@
 //! `system df`: what takes room.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -14,7 +13,6 @@ use crate::digest::Digest;
 use crate::human::size;
 use crate::records::Status;
 use crate::sizes;
-use crate::store::Store;
 use crate::text::answer;
 use crate::volumes::{Volume, Volumes, users};
 
@@ -83,7 +81,7 @@ impl Room {
     }
 }
 
-/// What is on the disk of images: the blobs as they travelled, and the trees that were unpacked from them.
+/// Images, and what of their parts is on the disk.
 fn images(place: &Place) -> Result<Room> {
     let (store, uses) = (place.store()?, place.containers()?.uses()?);
     let images = store.images()?;
@@ -92,29 +90,13 @@ fn images(place: &Place) -> Result<Room> {
         let ids = images.iter().map(|named| named.image.config_digest);
         ids.filter(|id| !only_used || is_used(id)).collect()
     };
-    let needed =
-        images.iter().filter(|named| uses.iter().any(|user| user.image == named.image.config_digest));
-    let layers = needed.flat_map(|named| &named.image.layers);
-    let (mut trees, mut blobs): (HashSet<Digest>, HashSet<Digest>) =
-        layers.map(|layer| (layer.chain_id, layer.blob.digest)).unzip();
-    trees.extend(uses.iter().flat_map(|user| user.layers.clone()));
-    let (all_trees, all_blobs) = (digests(&store, "layers"), digests(&store, "blobs/sha256"));
-    trees.retain(|tree| all_trees.contains(tree));
-    blobs.retain(|blob| all_blobs.contains(blob));
-    let bytes = room(&store, all_trees, &all_blobs)?;
-    let reclaimable = bytes.saturating_sub(room(&store, trees, &blobs)?);
-    Ok(Room { total: ids(false).len(), active: ids(true).len(), bytes, reclaimable })
-}
-
-fn room(store: &Store, trees: HashSet<Digest>, blobs: &HashSet<Digest>) -> Result<u64> {
-    let trees = sizes::of_layers(store, &trees.into_iter().collect::<Vec<_>>())?;
-    let blobs = blobs.iter().filter_map(|blob| fs::symlink_metadata(store.blob(blob)).ok());
-    Ok(trees.into_iter().chain(blobs.map(|found| found.len())).fold(0, u64::saturating_add))
-}
-
-fn digests(store: &Store, folder: &str) -> HashSet<Digest> {
-    let entries = fs::read_dir(store.root().join(folder)).into_iter().flatten().flatten();
-    entries.filter_map(|entry| format!("sha256:{}", entry.file_name().to_str()?).parse().ok()).collect()
+    let room = store.room(&uses)?;
+    Ok(Room {
+        total: ids(false).len(),
+        active: ids(true).len(),
+        bytes: room.bytes,
+        reclaimable: room.reclaimable,
+    })
 }
 
 /// What containers have written.

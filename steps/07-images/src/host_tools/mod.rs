@@ -20,10 +20,10 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::digest::Digest;
-use crate::manifest::{Image, OCI_MANIFEST, Platform};
+use crate::manifest::{Descriptor, Image, OCI_MANIFEST, Platform};
 use crate::names::{Reference, Version};
 use crate::pull::unpack_image;
-use crate::store::Store;
+use crate::store::{Store, Writer};
 use sources::Record;
 use tree::Tree;
 
@@ -59,27 +59,46 @@ pub fn ensure(store: &Store) -> Result<Image> {
         return Ok(image);
     }
     let tree = collect().context("cannot make the image host-tools from this machine")?;
-    let layer = writer.add(LAYER, &mut &*archive::write(&tree)?)?;
+    let mut blobs = Vec::new();
+    let made = add(&writer, &tree, &mut blobs);
+    if made.is_err() {
+        // Nobody has a name for them.
+        blobs.iter().for_each(|blob| drop(std::fs::remove_file(store.blob(blob))));
+    }
+    let (image, manifest) = made?;
+    writer.tag(&reference()?, &manifest)?;
+    Record { image: image.digest, sources: tree.sources }.write(store)?;
+    Ok(image)
+}
+// ANCHOR_END: ensure
+
+/// Puts it into the store, and unpacks it. `blobs` is told which were not there before.
+fn add(writer: &Writer, tree: &Tree, blobs: &mut Vec<Digest>) -> Result<(Image, Descriptor)> {
+    let mut add = |kind: &str, content: &[u8]| -> Result<Descriptor> {
+        let digest = Digest::of(content);
+        if !writer.blob(&digest).exists() {
+            blobs.push(digest);
+        }
+        writer.add(kind, &mut &*content)
+    };
+    let layer = add(LAYER, &archive::write(tree)?)?;
     let platform = Platform::of_this_machine();
+    // Without a time of building: that of today would make another image each day, and any other would not be true.
     let config = json!({
-        "created": "1970-01-01T00:00:00Z",
         "os": platform.os,
         "architecture": platform.architecture,
         "config": { "Env": [PATH], "Cmd": ["sh"] },
         // The layer is not compressed, so its two digests are one.
         "rootfs": { "type": "layers", "diff_ids": [layer.digest] },
     });
-    let config = writer.add(CONFIG, &mut config.to_string().as_bytes())?;
+    let config = add(CONFIG, config.to_string().as_bytes())?;
     let manifest =
         json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer] });
-    let manifest = writer.add(OCI_MANIFEST, &mut manifest.to_string().as_bytes())?;
-    let image = store.image(&manifest)?;
-    unpack_image(&writer, &image)?;
-    writer.tag(&reference()?, &manifest)?;
-    Record { image: image.digest, sources: tree.sources }.write(store)?;
-    Ok(image)
+    let manifest = add(OCI_MANIFEST, manifest.to_string().as_bytes())?;
+    let image = writer.image(&manifest)?;
+    unpack_image(writer, &image)?;
+    Ok((image, manifest))
 }
-// ANCHOR_END: ensure
 
 /// Everything that belongs into the image.
 fn collect() -> Result<Tree> {
@@ -94,7 +113,7 @@ fn reference() -> Result<Reference> {
     "host-tools".parse()
 }
 
-/// A digest of the code's own decisions: a newer Coracle may choose other tools.
+/// A digest of the code's own decisions: a newer Coracle may choose other tools, or write another config.
 fn edition() -> Digest {
-    Digest::of([env!("CARGO_PKG_VERSION"), &tools::NAMES.join(" ")].join(" "))
+    Digest::of([env!("CARGO_PKG_VERSION"), "undated", &tools::NAMES.join(" ")].join(" "))
 }

@@ -60,8 +60,8 @@ impl Record {
         let path = store.root().join(FILE);
         let written = Written { edition: edition(), image: self.image, sources: self.sources };
         let write = || -> Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(store.root().join("tmp"))?;
-            file.write_all(&serde_json::to_vec(&written)?)?;
+            let file = tempfile::NamedTempFile::new_in(store.root().join("tmp"))?;
+            file.as_file().write_all(&serde_json::to_vec(&written)?)?;
             file.persist(&path)?;
             Ok(())
         };

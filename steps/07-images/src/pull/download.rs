@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::manifest::{Image, Layer};
 use crate::progress::{LayerProgress, Progress};
 use crate::registry::Registry;
-use crate::store::Writer;
+use crate::store::Store;
 
 /// Docker's number: more connections do not make a line wider.
 const AT_ONCE: usize = 3;
@@ -27,7 +27,7 @@ struct Item<'a> {
 /// While later layers are still on their way, earlier ones are unpacked: the order of unpacking is fixed, that of
 /// arriving is not.
 pub(super) fn download_and_unpack(
-    writer: &Writer,
+    store: &Store,
     registry: &Registry,
     image: &Image,
     progress: &Progress,
@@ -47,7 +47,7 @@ pub(super) fn download_and_unpack(
             let (queue, stop) = (&queue, &stop);
             let work = move || {
                 while let Some(item) = next(queue) {
-                    let result = download(writer, registry, item, stop);
+                    let result = download(store, registry, item, stop);
                     if sender.send(result.map(|is_new| (item.layer.blob.digest, is_new))).is_err() {
                         return;
                     }
@@ -63,7 +63,7 @@ pub(super) fn download_and_unpack(
         drop(sender);
         let mut here: HashMap<Digest, bool> = HashMap::new();
         let mut unpack_all = || -> Result<()> {
-            let mut unpacking = Unpacking::new(writer);
+            let mut unpacking = Unpacking::new(store);
             for item in &items {
                 let is_new = loop {
                     match here.get(&item.layer.blob.digest) {
@@ -92,7 +92,7 @@ fn next<'a>(queue: &Mutex<std::vec::IntoIter<&'a Item<'a>>>) -> Option<&'a Item<
 }
 
 /// Returns whether it had to be fetched.
-fn download(writer: &Writer, registry: &Registry, item: &Item, stop: &AtomicBool) -> Result<bool> {
+fn download(store: &Store, registry: &Registry, item: &Item, stop: &AtomicBool) -> Result<bool> {
     let blob = &item.layer.blob;
     let go_on = |count| {
         item.progress.bytes(count);
@@ -103,14 +103,15 @@ fn download(writer: &Writer, registry: &Registry, item: &Item, stop: &AtomicBool
     };
     go_on(0)?;
     // What is unpacked was verified; what is not will be read again, so it had better be right.
-    let is_unpacked = writer.has_tree(&item.layer.chain_id);
-    if is_unpacked && writer.has_blob(blob) || writer.has_verified_blob(blob)? {
+    if store.has_tree(&item.layer.chain_id) && store.has_blob(blob) {
         return Ok(false);
     }
+    let Some(mut incoming) = store.incoming(blob, &|| item.progress.state("Waiting"))? else {
+        return Ok(false);
+    };
     item.progress.state("Pulling fs layer");
-    let mut incoming = writer.incoming(blob)?;
     registry.blob(blob, &mut incoming, &go_on)?;
-    writer.keep(incoming)?;
+    incoming.keep()?;
     item.progress.state("Download complete");
     Ok(true)
 }

@@ -11,11 +11,12 @@ use anyhow::{Context, Result, bail, ensure};
 pub use unpack::unpack_image;
 
 use crate::digest::Digest;
+use crate::full_disk;
 use crate::manifest::{self, Document, Image, LARGEST_DOCUMENT, Manifest, OCI_MANIFEST, PULLED, Platform};
 use crate::names::{Reference, Version};
 use crate::progress::Progress;
 use crate::registry::{self, Fetched, Registry};
-use crate::store::{Store, Writer};
+use crate::store::Store;
 
 /// An index may name an index, but not for ever.
 const DEEPEST_INDEX: usize = 4;
@@ -52,22 +53,36 @@ pub fn pull(store: &Store, reference: &Reference, options: &PullOptions) -> Resu
         return Ok(image);
     }
     let fetched = choose(&registry, first, &wanted)?;
-
-    let writer = store.writer()?;
     let (text, manifest) = manifest::to_oci(&fetched.text)?;
-    let mut descriptor = writer.add(OCI_MANIFEST, &mut &*text)?;
-    descriptor.annotations.insert(PULLED.to_owned(), told.to_string());
-    let image = add_config(&writer, &registry, descriptor.digest, &manifest)?;
-    if options.platform.is_some() {
-        ensure!(
-            image.platform.fits(&wanted).is_some(),
-            "no matching manifest for {wanted}: the image is for {}",
-            image.platform
-        );
-    }
+
+    let (pulling, writer) = store.pulling(&Digest::of(&text))?;
     let before = store.find_reference(reference)?.map(|image| image.digest);
-    download::download_and_unpack(&writer, &registry, &image, &progress)?;
-    writer.tag(reference, &descriptor)?;
+    let bring = || -> Result<Image> {
+        let mut descriptor = writer.add(OCI_MANIFEST, &mut &*text)?;
+        drop(writer);
+        // From here to the name nobody waits for us who does not want the same.
+        descriptor.annotations.insert(PULLED.to_owned(), told.to_string());
+        let image = add_config(store, &registry, descriptor.digest, &manifest)?;
+        if options.platform.is_some() {
+            ensure!(
+                image.platform.fits(&wanted).is_some(),
+                "no matching manifest for {wanted}: the image is for {}",
+                image.platform
+            );
+        }
+        download::download_and_unpack(store, &registry, &image, &progress)?;
+        store.writer_of_names()?.tag(reference, &descriptor)?;
+        Ok(image)
+    };
+    let image = match bring() {
+        Err(error) if full_disk::is_why(&error) => {
+            let error = full_disk::told(error, store.root());
+            // What has come would only be in the way of those who make room.
+            return pulling.give_up().and(Err(error));
+        }
+        other => other?,
+    };
+    pulling.done();
 
     progress.say(&format!("Digest: {told}"));
     let status = match before == Some(image.digest) {
@@ -127,17 +142,16 @@ fn choose(registry: &Registry, first: Fetched, wanted: &Platform) -> Result<Fetc
     bail!("the index leads to another one more than {DEEPEST_INDEX} times")
 }
 
-fn add_config(writer: &Writer, registry: &Registry, image: Digest, manifest: &Manifest) -> Result<Image> {
+fn add_config(store: &Store, registry: &Registry, image: Digest, manifest: &Manifest) -> Result<Image> {
     let config = &manifest.config;
     let digest: Digest = config.digest;
     ensure!(
         config.size <= LARGEST_DOCUMENT,
         "the image config {digest} is longer than {LARGEST_DOCUMENT} bytes"
     );
-    if !writer.has_verified_blob(config)? {
-        let mut incoming = writer.incoming(config)?;
+    if let Some(mut incoming) = store.incoming(config, &|| {})? {
         registry.blob(config, &mut incoming, &|_| Ok(()))?;
-        writer.keep(incoming)?;
+        incoming.keep()?;
     }
-    Image::new(image, manifest, &writer.document(config)?)
+    Image::new(image, manifest, &store.document(config)?)
 }

@@ -71,8 +71,12 @@ impl Containers {
         fs::create_dir(&directory).with_context(|| cannot(&directory))?;
         let lock = try_lock(&directory)?.context("the new container is locked by somebody else")?;
         let held = Held { directory, record, lock };
-        held.record.write_config(&held.directory)?;
-        held.write_state()?;
+        let written = held.record.write_config(&held.directory).and_then(|()| held.write_state());
+        if let Err(error) = written {
+            // What fails here, the next sweep makes good.
+            let _ = remove_directory(&held.directory);
+            return Err(error);
+        }
         Ok(held)
     }
     // ANCHOR_END: create

@@ -185,7 +185,11 @@ fn write(file: &Path, text: &[u8]) -> Result<()> {
     let written = match fs::write(&half, text).and_then(|()| fs::rename(&half, file)) {
         Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
             let _ = fs::remove_file(&half);
-            in_its_place(file, text)
+            match in_its_place(file, text) {
+                // There is no old one: what is wrong is that the disk is full.
+                Err(absent) if absent.kind() == ErrorKind::NotFound => Err(error),
+                other => other,
+            }
         }
         other => other,
     };

@@ -1,7 +1,8 @@
 //! Garbage: what no name and no container needs any more.
 //!
 //! Other tools put things into a layout too, and write their blobs before the index names them. So a blob goes only if
-//! it belonged to what is being removed, and a tree, which is ours alone, if nobody needs it.
+//! it belonged to what is being removed, or to a pull that has ended before its time; and a tree, which is ours alone,
+//! if nobody needs it.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -13,13 +14,14 @@ use nix::fcntl::FlockArg;
 use serde_json::Value;
 
 use super::index::{Entry, Index};
+use super::pulls::Abandoned;
 use super::remove::remove_tree;
-use super::{Store, Use, Writer};
+use super::{Store, Use, Writer, incoming};
 use crate::digest::Digest;
 use crate::manifest::chain_ids_of_config;
 use crate::sizes;
 
-/// A blob without a name may be on its way to one; after so long it is not.
+/// A blob of which we know nothing may be on its way to a name, by another tool; after so long it is not.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// What was removed.
@@ -35,45 +37,49 @@ impl Writer {
     /// is on it.
     pub fn tidy(&self, uses: &dyn Fn() -> Result<Vec<Use>>) -> Result<()> {
         let _nobody_reads = self.lock(".", FlockArg::LockExclusive)?;
-        self.collect(&Index::read(&self.root)?, &[], &uses()?).map(drop)
+        self.collect_trees(&Index::read(&self.root)?, &uses()?).map(drop)
     }
 
-    /// Removes what only these entries, which are no longer in the index, needed.
-    pub(super) fn collect(&self, index: &Index, gone: &[Entry], uses: &[Use]) -> Result<Swept> {
-        let mut needed = Reached::of(&self.store, &index.entries());
-        needed.trees.extend(uses.iter().flat_map(|user| &user.layers).map(Digest::hex));
+    /// Removes the trees that neither the index nor a container needs, nor somebody who gets an image.
+    pub(super) fn collect_trees(&self, index: &Index, uses: &[Use]) -> Result<Swept> {
+        let mut needed = self.needed(index).trees;
+        needed.extend(uses.iter().flat_map(|user| &user.layers).map(Digest::hex));
         let mut swept = Swept::default();
-        for blob in Reached::of(&self.store, gone).blobs.difference(&needed.blobs) {
-            swept.bytes += self.remove_blob(blob)?;
-        }
-        let names = |folder: &str| names(&self.root.join(folder));
-        for tree in names("layers")?.difference(&needed.trees) {
+        for tree in names(&self.root.join("layers"))?.difference(&needed) {
             swept.bytes += sizes::of_tree(&self.store, tree);
             self.remove_aside("layers", tree)?;
             swept.trees.insert(tree.clone());
         }
-        for note in names("sizes")?.difference(&needed.trees) {
-            self.remove_aside("sizes", note)?;
+        for folder in ["sizes", "fresh"] {
+            for note in names(&self.root.join(folder))?.difference(&needed) {
+                self.remove_aside(folder, note)?;
+            }
         }
         Ok(swept)
     }
+
+    /// Removes the blobs that only these entries, which are no longer in the index, needed.
+    pub(super) fn collect_blobs(&self, index: &Index, gone: &[Entry]) -> Result<u64> {
+        let needed = self.needed(index).blobs;
+        let gone = Reached::of(&self.store, &manifests(gone)).blobs;
+        gone.difference(&needed).map(|blob| self.remove_blob(blob)).sum()
+    }
     // ANCHOR_END: collect
 
-    /// Removes the blobs that nothing leads to, and that nobody is about to name: what pulls left that were given up.
+    /// Removes what pulls have left that ended before their time, and blobs that nobody has named for a day.
     pub(super) fn collect_orphans(&self, index: &Index) -> Result<u64> {
-        let needed = Reached::of(&self.store, &index.entries());
-        let mut bytes = 0;
-        for blob in names(&self.root.join("blobs/sha256"))?.difference(&needed.blobs) {
-            let status = self.root.join("blobs/sha256").join(blob).symlink_metadata();
-            let age = status.and_then(|status| status.modified()).map(|time| time.elapsed());
-            if matches!(age, Ok(Ok(age)) if age > PATIENCE) {
-                bytes += self.remove_blob(blob)?;
-            }
+        let abandoned = self.abandoned();
+        let mut bytes = incoming::remove_partials(&self.root)?;
+        for blob in self.orphans(index, &abandoned)? {
+            bytes += self.remove_blob(&blob)?;
+        }
+        for left in abandoned {
+            fs::remove_file(&left.path).with_context(|| format!("cannot remove {}", left.path.display()))?;
         }
         Ok(bytes)
     }
 
-    fn remove_blob(&self, name: &str) -> Result<u64> {
+    pub(super) fn remove_blob(&self, name: &str) -> Result<u64> {
         let path = self.root.join("blobs/sha256").join(name);
         let Ok(status) = path.symlink_metadata() else { return Ok(0) };
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
@@ -88,7 +94,38 @@ impl Writer {
     }
 }
 
-fn names(folder: &Path) -> Result<HashSet<String>> {
+impl Store {
+    /// What the index leads to, and all manifests of images that are on their way.
+    pub(super) fn needed(&self, index: &Index) -> Reached {
+        let mut documents = manifests(&index.entries());
+        documents.extend(self.on_their_way());
+        Reached::of(self, &documents)
+    }
+
+    /// The blobs that nothing leads to, and that nobody is about to name.
+    pub(super) fn orphans(&self, index: &Index, abandoned: &[Abandoned]) -> Result<Vec<String>> {
+        let left = abandoned.iter().map(|left| left.manifest).collect::<Vec<_>>();
+        let mut needed = manifests(&index.entries());
+        // Those that are held by us here are on their way nowhere.
+        needed.extend(self.on_their_way().into_iter().filter(|digest| !left.contains(digest)));
+        let (needed, left) = (Reached::of(self, &needed).blobs, Reached::of(self, &left).blobs);
+        let is_old = |blob: &String| {
+            let status = self.root.join("blobs/sha256").join(blob).symlink_metadata();
+            let age = status.and_then(|status| status.modified()).map(|time| time.elapsed());
+            matches!(age, Ok(Ok(age)) if age > PATIENCE)
+        };
+        let mut all = names(&self.root.join("blobs/sha256"))?;
+        all.retain(|blob| !needed.contains(blob) && (left.contains(blob) || is_old(blob)));
+        Ok(all.into_iter().collect())
+    }
+}
+
+/// The digests of what these entries name.
+pub(super) fn manifests(entries: &[Entry]) -> Vec<Digest> {
+    entries.iter().map(|entry| entry.descriptor.digest).collect()
+}
+
+pub(super) fn names(folder: &Path) -> Result<HashSet<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(HashSet::new()),
         entries => entries.with_context(|| format!("cannot read {}", folder.display()))?,
@@ -96,17 +133,17 @@ fn names(folder: &Path) -> Result<HashSet<String>> {
     Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
-/// What entries of the index lead to: names of blobs and of trees.
+/// What documents lead to: names of blobs and of trees.
 #[derive(Default)]
-struct Reached {
-    blobs: HashSet<String>,
-    trees: HashSet<String>,
+pub(super) struct Reached {
+    pub blobs: HashSet<String>,
+    pub trees: HashSet<String>,
 }
 
 impl Reached {
-    fn of(store: &Store, entries: &[Entry]) -> Self {
+    pub fn of(store: &Store, documents: &[Digest]) -> Self {
         let mut reached = Self::default();
-        let mut documents: Vec<Digest> = entries.iter().map(|entry| entry.descriptor.digest).collect();
+        let mut documents = documents.to_vec();
         while let Some(document) = documents.pop() {
             if !reached.blobs.insert(document.hex()) {
                 continue;

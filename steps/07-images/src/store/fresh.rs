@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::Writer;
-use super::remove_tree;
+use super::{Store, Writer};
 use crate::digest::Digest;
 
 fn folder(root: &Path) -> PathBuf {
@@ -33,8 +32,9 @@ pub(super) fn is_doubtful(root: &Path, chain_id: &Digest) -> bool {
     }
 }
 
-impl Writer {
-    /// Gives a tree its name. It is on the disk after the next writer has come, or else doubtful.
+impl Store {
+    /// Gives a tree its name. It is on the disk after the next writer has come, or else doubtful. If somebody else had
+    /// the same one, who was faster, his stays.
     pub fn name_tree(&self, tree: &Path, chain_id: &Digest) -> Result<()> {
         let place = self.layer(chain_id);
         match this_boot() {
@@ -42,34 +42,45 @@ impl Writer {
                 .and_then(|()| fs::write(folder(&self.root).join(chain_id.hex()), this))
                 .context("cannot mark a tree")?,
             // Where nobody can tell one boot from the next, there is nothing but to wait.
-            Err(_) => self.sync()?,
+            Err(_) => super::writer::sync(&self.root)?,
         }
-        fs::rename(tree, &place).with_context(|| format!("cannot make {}", place.display()))
+        match fs::rename(tree, &place) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+            other => other.with_context(|| format!("cannot make {}", place.display())),
+        }
     }
 
-    /// Makes room for a tree, if the one that is there is doubtful.
-    pub fn drop_doubtful(&self, chain_id: &Digest) -> Result<()> {
+    /// Makes room for a tree, if the one that is there is doubtful. Half gone it must not keep its name: it is moved
+    /// away, to a place of the caller's.
+    pub fn drop_doubtful(&self, chain_id: &Digest, away: &Path) -> Result<()> {
         let place = self.layer(chain_id);
-        if !place.is_dir() || !is_doubtful(&self.root, chain_id) {
-            return Ok(());
+        match fs::rename(&place, away) {
+            // Somebody else was faster.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => {
+                other.with_context(|| format!("cannot remove {}, which may be damaged", place.display()))
+            }
         }
-        let drop = || -> io::Result<()> {
-            // Half gone it must not keep its name.
-            let away = self.root.join("tmp").join(chain_id.hex());
-            fs::rename(&place, &away)?;
-            remove_tree(&away)?;
-            fs::remove_file(folder(&self.root).join(chain_id.hex()))
-        };
-        drop().with_context(|| format!("cannot remove {}, which may be damaged", place.display()))
     }
 
-    /// Lets the disk catch up, and takes the marks of this boot away.
+    /// Whether there is a tree that may be damaged.
+    pub fn has_doubtful_tree(&self, chain_id: &Digest) -> bool {
+        self.layer(chain_id).is_dir() && is_doubtful(&self.root, chain_id)
+    }
+}
+
+impl Writer {
+    /// Lets the disk catch up, and takes the marks of this boot away. A mark may be there before its tree has its name,
+    /// and that tree would not be waited for.
     pub(super) fn settle(&self) -> Result<()> {
         let Ok(this) = this_boot() else { return Ok(()) };
         let marks =
             fs::read_dir(folder(&self.root)).into_iter().flatten().flatten().map(|entry| entry.path());
         let of_this_boot = |mark: &PathBuf| fs::read_to_string(mark).is_ok_and(|boot| boot == this);
-        let marks: Vec<PathBuf> = marks.filter(of_this_boot).collect();
+        let has_its_tree = |mark: &PathBuf| {
+            mark.file_name().is_some_and(|name| self.root.join("layers").join(name).is_dir())
+        };
+        let marks: Vec<PathBuf> = marks.filter(of_this_boot).filter(has_its_tree).collect();
         if marks.is_empty() {
             return Ok(());
         }

@@ -7,6 +7,7 @@
 //!   layers/<hex>/              ours: each layer unpacked once, named by its chain id
 //!   sizes/<hex>                ours: how many bytes a layer's files have, once somebody asked
 //!   fresh/<hex>                ours: marks of trees that may not be on the disk yet
+//!   pulls/<hex>                ours: a manifest whose image is on its way here, or was
 //!   tmp/                       ours: what is not finished; it becomes visible by a rename. `partial-<hex>`
 //!                              is the beginning of a blob, which the next pull goes on with
 //! ```
@@ -15,32 +16,36 @@
 //! folder, so ROOT may have none, and the rest for the value of `org.opencontainers.image.ref.name`, which is here
 //! always the whole normalised reference. (OCI image specification, image-layout.md.)
 //!
-//! Two locks (flock(2), so that the dead hold none):
-//! - *writing*, one at a time, by whoever adds or removes content; what is added appears by rename, so nobody who only
-//!   looks needs to wait for it;
-//! - *reading*, shared, by whoever needs what he found to stay: from a look-up until a record names the layers.
-//!   Removal waits for all of them. Nobody asks for *writing* while he holds *reading*.
+//! Who waits for whom is told in `locks`.
 
 mod blobs;
 mod collect;
 mod fresh;
 mod incoming;
 mod index;
+mod locks;
+mod pulls;
 mod removal;
 mod remove;
 mod repair;
+mod room;
+mod scratch;
 mod writer;
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::FlockArg;
 
 pub use incoming::Incoming;
+pub use locks::Lock;
+pub use pulls::Pulling;
 pub use removal::{Removed, Use};
 pub use remove::remove_tree;
+pub use room::Room;
+pub use scratch::Scratch;
 pub use writer::Writer;
 
 use crate::digest::Digest;
@@ -52,8 +57,8 @@ use index::{Entry, Index};
 const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// What may be in the folder of a store that was not finished: its own names, and that of the containers beside it.
-const OURS: [&str; 9] =
-    ["blobs", "containers", "ended", "fresh", "index.json", "layers", "oci-layout", "sizes", "tmp"];
+const OURS: [&str; 10] =
+    ["blobs", "containers", "ended", "fresh", "index.json", "layers", "oci-layout", "pulls", "sizes", "tmp"];
 
 /// A place for images. Cheap to clone: it is a path.
 #[derive(Clone, Debug)]
@@ -73,10 +78,6 @@ pub struct Named {
     /// Its entry in the index.
     pub descriptor: Descriptor,
 }
-
-/// Held while content must stay as it is: see the two locks above.
-#[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "it is held, not used")] Flock<File>);
 
 impl Store {
     /// Opens the store in `root`, or makes it. Only its owner may enter: images contain programs that run as root.
@@ -106,7 +107,7 @@ impl Store {
         if mine.mode() & 0o077 != 0 {
             fs::set_permissions(&self.root, Permissions::from_mode(0o700))?;
         }
-        for name in ["blobs", "blobs/sha256", "layers", "tmp"] {
+        for name in ["blobs", "blobs/sha256", "layers", "pulls", "tmp"] {
             let path = self.root.join(name);
             match fs::symlink_metadata(&path) {
                 Ok(there) => ensure!(there.is_dir(), "{name} is not a folder"),
@@ -225,35 +226,5 @@ impl Store {
     /// Whether all of the image's layers are here unpacked.
     pub fn is_unpacked(&self, image: &Image) -> bool {
         image.layers.iter().all(|layer| self.has_tree(&layer.chain_id))
-    }
-
-    /// The lock for *reading*: waits while something is being removed.
-    pub fn reading(&self) -> Result<Lock> {
-        self.lock(".", FlockArg::LockShared)
-    }
-
-    /// The lock for *writing*, and what may be done with it. Waits for other writers.
-    pub fn writer(&self) -> Result<Writer> {
-        Writer::new(self.clone())
-    }
-
-    fn lock(&self, name: &str, kind: FlockArg) -> Result<Lock> {
-        loop {
-            if let Some(lock) = self.try_lock(name, kind)? {
-                return Ok(lock);
-            }
-        }
-    }
-
-    /// `None` if somebody else has it, or a signal came.
-    fn try_lock(&self, name: &str, kind: FlockArg) -> Result<Option<Lock>> {
-        let path = self.root.join(name);
-        let cannot = || format!("cannot lock {}", path.display());
-        let file = File::open(&path).with_context(cannot)?;
-        match Flock::lock(file, kind) {
-            Ok(lock) => Ok(Some(Lock(lock))),
-            Err((_, nix::Error::EINTR | nix::Error::EWOULDBLOCK)) => Ok(None),
-            Err((_, errno)) => Err(errno).with_context(cannot),
-        }
     }
 }

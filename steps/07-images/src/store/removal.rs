@@ -6,6 +6,7 @@ use nix::fcntl::FlockArg;
 use super::index::{Entry, Index};
 use super::{Named, Writer};
 use crate::digest::Digest;
+use crate::full_disk;
 use crate::names::{Reference, Version};
 
 /// A container that stands on an image.
@@ -93,8 +94,8 @@ impl Writer {
     }
     // ANCHOR_END: remove
 
-    /// Removes all images that no container stands on and that fit, with all of their names, and blobs that pulls left
-    /// which were given up.
+    /// Removes all images that no container stands on and that fit, with all of their names, and what pulls have left
+    /// that ended before their time.
     pub fn prune(
         &self,
         fits: &dyn Fn(&[Named]) -> bool,
@@ -102,7 +103,10 @@ impl Writer {
     ) -> Result<Removed> {
         let _nobody_reads = self.lock(".", FlockArg::LockExclusive)?;
         let mut index = Index::read(&self.root)?;
+        // What needs no index to be written goes first: on a full disk there must be room for that.
         let (uses, mut removed) = (uses()?, Removed::default());
+        removed.bytes += self.swept() + self.collect_orphans(&index)?;
+        removed.bytes += self.collect_trees(&index, &uses)?.bytes;
         for entry in index.entries() {
             let found = self.all_of(&index, &entry);
             let named: Vec<Named> = found.entries.iter().filter_map(|entry| self.named(entry)).collect();
@@ -115,7 +119,6 @@ impl Writer {
                 removed.bytes += one.bytes;
             }
         }
-        removed.bytes += self.collect_orphans(&index)?;
         Ok(removed)
     }
 
@@ -140,10 +143,21 @@ impl Writer {
         uses: &[Use],
     ) -> Result<Removed> {
         index.remove(gone)?;
-        index.write(&self.root)?;
-        let swept = self.collect(index, gone, uses)?;
+        let swept = match index.write(&self.root) {
+            // The trees make room for the new index. Whoever is killed in between has an image that is unpacked again.
+            Err(error) if full_disk::is_why(&error) => {
+                let swept = self.collect_trees(index, uses)?;
+                index.write(&self.root)?;
+                swept
+            }
+            other => {
+                other?;
+                self.collect_trees(index, uses)?
+            }
+        };
+        let bytes = swept.bytes + self.collect_blobs(index, gone)?;
         let names = untagged(gone, &index.entries());
-        let mut removed = Removed { names, digests: Vec::new(), bytes: swept.bytes };
+        let mut removed = Removed { names, digests: Vec::new(), bytes };
         if let Some(image) = image {
             removed.digests.push(image.id);
             removed
@@ -157,7 +171,7 @@ impl Writer {
     fn untag(&self, index: &mut Index, found: &Found, uses: &[Use]) -> Result<Removed> {
         index.untag(&found.entries)?;
         index.write(&self.root)?;
-        self.collect(index, &[], uses)?;
+        self.collect_trees(index, uses)?;
         Ok(Removed { names: untagged(&found.entries, &[]), ..Removed::default() })
     }
 }

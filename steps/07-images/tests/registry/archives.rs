@@ -90,7 +90,7 @@ fn blob(content: &[u8]) -> String {
 }
 
 fn loaded(here: &Here, archive: &[u8]) -> Result<Vec<String>, String> {
-    load(&here.store, &mut &*archive).map_err(|error| format!("{error:#}"))
+    load(&here.store, &mut &*archive, None).map_err(|error| format!("{error:#}"))
 }
 
 /// It is refused, in one line, and nothing of it is there.
