@@ -162,6 +162,36 @@ fn c13_person_at_a_terminal_has_one_of_the_containers() {
 }
 
 #[test]
+fn person_leaves_a_command_that_runs_on() {
+    let Some(boat) = with_box("") else { return };
+    for (options, keys) in [("-it", "\x10\x11"), ("-it --detach-keys ctrl-x,x", "\x18x")] {
+        let line = "echo there; sleep 1; echo done >>/tmp/done; sleep 777";
+        let command = exec_command(&boat, options, &["sh", "-c", line]);
+        let Some(mut screen) = Screen::of(&command, (24, 80)) else { return };
+        screen.shows("there");
+        screen.types(keys);
+        assert_eq!(screen.end(), 0);
+        screen.assert_restored();
+        wait_until("it goes on", LIMIT, || exec(&boat, "", "cat /tmp/done 2>/dev/null").out == "done\n");
+        kill(process_named(&boat, "sleep\x00777\0"), Signal::SIGKILL).unwrap();
+        exec(&boat, "", "rm /tmp/done").ok();
+    }
+}
+
+#[test]
+fn shell_in_a_window_that_is_closed_ends() {
+    let Some(boat) = with_box("") else { return };
+    for _ in 0..3 {
+        let Some(mut screen) = Screen::of(&exec_command(&boat, "-it", &["sh"]), (24, 80)) else { return };
+        screen.shows("# ");
+        let mut runs = screen.close();
+        wait_until("its exec has gone", LIMIT, || runs.child().try_wait().unwrap().is_some());
+        wait_until("its shell too", LIMIT, || inside(&boat).len() == 1);
+    }
+    boat.coracle("exec box true").ok();
+}
+
+#[test]
 fn c3_nobody_inside_can_look_at_the_one_who_joins() {
     if !have(&[("strace", "strace")]) {
         return;

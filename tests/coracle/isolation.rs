@@ -98,6 +98,21 @@ fn root_and_work_directory_are_inside() {
 }
 
 #[test]
+fn process_one_has_forgotten_the_words_and_the_environment_of_the_caller() {
+    let Some(boat) = Boat::new() else { return };
+    let one_id = support::Role::here() == support::Role::RootInUserNamespace;
+    for (name, user) in [("root", ""), ("other", if one_id { "" } else { "-u ada" })] {
+        let mut command = boat.run_command(&format!("-d --init {user} --name {name}"), &["sleep", "1000"]);
+        crate::kit::Ran::of(command.env("SECRET", "s3cret")).ok();
+        // Root in there may look at all of them, unless the kernel forbids it.
+        let line = "cat /proc/1/environ /proc/1/cmdline 2>/dev/null; echo asked";
+        let told = crate::kit::Ran::of(&mut boat.command(["exec", "-u", "0", name, "sh", "-c", line])).ok();
+        let told = told.replace('\0', "");
+        assert!(matches!(&*told, "asked" | "initasked"), "{told:?}");
+    }
+}
+
+#[test]
 fn c2_nothing_is_open_but_the_three() {
     let Some(boat) = Boat::new() else { return };
     boat.sh("", "true").ok();

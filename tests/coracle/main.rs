@@ -6,6 +6,7 @@ mod kit;
 // From an image to its end.
 mod archives;
 mod attach;
+mod callers_files;
 mod completion;
 mod container;
 mod cp;

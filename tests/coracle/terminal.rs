@@ -5,7 +5,9 @@ use std::os::unix::fs::MetadataExt;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getsid};
 
-use crate::kit::{Boat, Screen, first_process};
+use support::wait_until;
+
+use crate::kit::{Boat, LIMIT, Screen, first_process};
 
 /// The usual boat, its image pulled, and a person who runs `coracle run OPTIONS IMAGE sh -c LINE` in a window of 33
 /// rows and 77 columns.
@@ -138,6 +140,22 @@ fn settings_are_restored_however_it_ends() {
     kill(first_process(&boat.root()).unwrap(), Signal::SIGKILL).unwrap();
     assert_eq!(screen.end(), 137);
     screen.assert_restored();
+}
+
+#[test]
+fn window_that_is_closed_takes_nothing_along() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    // The end of what is typed and the signal come in any order: this has to hold each time.
+    for n in 0..5 {
+        let run = boat.run_command(&format!("-it --name n{n}"), &["sh"]);
+        let Some(mut screen) = Screen::of(&run, (24, 80)) else { return };
+        screen.shows("# ");
+        let mut coracle = screen.close();
+        wait_until("whoever was attached has gone", LIMIT, || coracle.child().try_wait().unwrap().is_some());
+        assert_eq!(coracle.child().wait().unwrap().code(), Some(129));
+        assert_eq!(boat.coracle(&format!("exec n{n} echo here")).ok(), "here");
+    }
 }
 
 #[test]

@@ -4,10 +4,8 @@
 //! from each signal that it has no handler for. A command that expects neither is better off as
 //! a child (`man 7 pid_namespaces`).
 
-use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +13,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::uio::{RemoteIoVec, process_vm_writev};
 use nix::unistd::{ForkResult, Pid};
 use rustix::process::{WaitOptions, wait};
 
@@ -28,7 +27,7 @@ use crate::running::exit_code;
 /// Forks: the child becomes the command, this process becomes its init. Returns the command's
 /// exit code; in the child it returns only if the command could not be run.
 pub(crate) fn init(command: &Command, channel: &Channel, signals: &Signals) -> Result<u8> {
-    // Before anybody else is there, and as long as we may open our own memory.
+    // Before anybody else is there.
     forget_caller()?;
     // Otherwise the host's own binary could be read through /proc/1.
     prctl::set_dumpable(false).context("cannot become unreadable")?;
@@ -52,24 +51,24 @@ pub(crate) fn init(command: &Command, channel: &Channel, signals: &Signals) -> R
 /// root may, would read them in /proc/1/cmdline and /proc/1/environ (`man 5 proc_pid_stat`, fields 48 to 51). The
 /// command has copies of its own.
 fn forget_caller() -> Result<()> {
-    let memory = match File::options().write(true).open("/proc/self/mem") {
-        // Where there is no /proc, nobody reads them there. Not yet: who has become another user may not open it.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
-            return Ok(());
-        }
-        other => other.context("cannot open our own memory")?,
+    let stat = match std::fs::read_to_string("/proc/self/stat") {
+        // Where there is no /proc, nobody reads them there.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        other => other.context("cannot read /proc/self/stat")?,
     };
-    let stat = std::fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
     // The second field is a name, which may have spaces and brackets in it.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let places: Vec<u64> = fields.skip(45).take(4).filter_map(|field| field.parse().ok()).collect();
+    let places: Vec<usize> = fields.skip(45).take(4).filter_map(|field| field.parse().ok()).collect();
     let [words, words_end, variables, variables_end] = places[..] else {
         bail!("/proc/self/stat has no fields 48 to 51");
     };
     for (name, start, end) in [("init", words, words_end), ("", variables, variables_end)] {
-        let mut text = vec![0; usize::try_from(end.saturating_sub(start))?];
+        let mut text = vec![0; end.saturating_sub(start)];
         text.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
-        memory.write_all_at(&text, start).context("cannot write over the environment")?;
+        let place = RemoteIoVec { base: start, len: text.len() };
+        // Not by /proc/self/mem: who has become another user may not open that.
+        process_vm_writev(Pid::this(), &[IoSlice::new(&text)], &[place])
+            .context("cannot write over the environment")?;
     }
     Ok(())
 }

@@ -52,7 +52,7 @@ impl Running {
 /// Something that the host serves while it waits, in the same loop: a terminal, a log.
 pub trait Serve {
     /// The descriptors that it waits for, and what for: to be read, to be written. One that has
-    /// been closed is left out from then on: as long as any is ready, the end is not told.
+    /// been closed is left out from then on.
     fn descriptors(&self) -> Vec<(BorrowedFd<'_>, PollFlags)>;
 
     /// Some of them are ready, or have been closed.
@@ -61,8 +61,11 @@ pub trait Serve {
     /// Any error ends the waiting, and with it the container.
     fn serve(&mut self) -> Result<()>;
 
-    /// A signal has arrived. Returns true if there is no need to pass it on.
-    fn take(&mut self, signal: Signal) -> bool;
+    /// The command has ended: what it wrote last is there by now, and is served before the end is told.
+    ///
+    /// # Errors
+    /// Those of [`Serve::serve`].
+    fn finish(&mut self) -> Result<()>;
 }
 // ANCHOR_END: serve
 
@@ -100,16 +103,15 @@ impl Running {
             let others = ready[2..].contains(&true);
             // A command that prints without end must not keep signals waiting.
             if signal && let Some(caught) = self.signals.next()? {
-                let taken = served.as_mut().is_some_and(|served| served.take(caught.signal));
-                if !taken {
-                    self.child.pass_on(caught)?;
-                }
+                self.child.pass_on(caught)?;
             }
             if others && let Some(served) = served.as_mut() {
                 served.serve()?;
             }
-            // What the command wrote last is served before its end is told.
-            if ended && !others && !signal {
+            if ended && !signal {
+                if let Some(served) = served {
+                    served.finish()?;
+                }
                 return self.child.wait();
             }
         }

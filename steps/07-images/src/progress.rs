@@ -34,7 +34,9 @@ impl Progress {
             true => (stdout().is_terminal(), ProgressDrawTarget::stdout()),
             false => (stderr().is_terminal(), ProgressDrawTarget::stderr()),
         };
-        let bars = (!quiet && is_terminal).then(|| MultiProgress::with_draw_target(target));
+        // A terminal that can only print, as TERM=dumb says, gets lines too.
+        let can_draw = is_terminal && !target.is_hidden();
+        let bars = (!quiet && can_draw).then(|| MultiProgress::with_draw_target(target));
         Self { quiet, to_stdout, bars }
     }
 

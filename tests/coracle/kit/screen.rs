@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use std::os::fd::AsFd;
 use support::{Background, program, wait_until};
 
@@ -34,7 +35,12 @@ impl Screen {
             return None;
         }
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
+        // Nobody inherits them: a window is closed when the last one who has the master has closed it.
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let master = openpt(flags).unwrap();
+        unlockpt(&master).unwrap();
+        let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
+        tcsetwinsize(&slave, size).unwrap();
         let before = tcgetattr(&slave).unwrap();
         let mut setsid = Command::new(program("setsid").unwrap());
         setsid.arg("--ctty").arg(command.get_program()).args(command.get_args());
@@ -67,8 +73,16 @@ impl Screen {
 
     /// The size of the window changes, and the kernel tells whoever is in front.
     pub fn resize(&self, rows: u16, columns: u16) {
-        let size = rustix_size(rows, columns);
-        rustix::termios::tcsetwinsize(&self.terminal, size).unwrap();
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.terminal, size).unwrap();
+    }
+
+    /// The window is closed: the kernel hangs the terminal up. What was started there is returned.
+    pub fn close(self) -> Background {
+        let Self { person, terminal, coracle, .. } = self;
+        drop(terminal);
+        drop(person);
+        coracle
     }
 
     /// Waits for the end, and returns the exit code.
@@ -107,8 +121,4 @@ impl Screen {
             self.shown += &String::from_utf8_lossy(&buffer[..length]);
         }
     }
-}
-
-fn rustix_size(rows: u16, columns: u16) -> rustix::termios::Winsize {
-    rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }

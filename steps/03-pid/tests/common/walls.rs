@@ -113,8 +113,9 @@ impl Serve for Copy {
         Ok(())
     }
 
-    fn take(&mut self, _signal: Signal) -> bool {
-        false
+    fn finish(&mut self) -> Result<()> {
+        let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut ready, PollTimeout::ZERO)? > 0 { self.serve() } else { Ok(()) }
     }
 }
 

@@ -45,7 +45,7 @@ impl Attach {
             return Err(Failed { code: 1, text: "the input device is not a TTY".into() }.into());
         }
         let client = Client::connect(&containers.directory_of(&record))?;
-        let client = client.with_context(|| {
+        let mut client = client.with_context(|| {
             format!(
                 "cannot attach to {}: it runs without a monitor, in the terminal of its `run --rm`",
                 record.name

@@ -10,15 +10,17 @@ use std::process::Stdio;
 use anyhow::{Context, Error, Result, bail};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use nix::sys::signal::Signal;
 use nix::unistd::{Pid, setsid};
-use step03_pid::{Container, Created, Failed, Serve};
+use step03_pid::{Container, Failed};
 
 use super::Place;
 use super::start::read_again;
-use crate::container::{Asked, NoInput, Terminal, WorkDirectory, console, variable};
-use crate::monitor::client::Client;
+use crate::container::{Asked, NoInput, Opposite, WorkDirectory, console, relay, variable};
+use crate::monitor::client::{Attached, Client, Outcome};
 use crate::monitor::detach::DetachKeys;
-use crate::monitor::frames::{Kind, frame};
+use crate::monitor::frames::{Kind, frame, resize};
+use crate::monitor::terminal::terminal_size;
 use crate::monitor::{Settings, program};
 use crate::records::{Containers, Recipe, Record, Status};
 use crate::sealed;
@@ -50,8 +52,11 @@ pub struct Exec {
     /// Who the command runs as: a name or a uid, and a group
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub(super) user: Option<String>,
-    /// The keys that leave it running
-    #[arg(long, value_name = "KEYS", hide = true)]
+    /// Rows and columns of the terminal, at the start
+    #[arg(long, value_delimiter = ',', hide = true)]
+    size: Vec<u8>,
+    /// The keys that leave it running: `ctrl-p,ctrl-q`
+    #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
     /// A name or an id, and the command with its arguments
     #[arg(required = true, num_args = 2.., value_names = ["CONTAINER", "COMMAND"], trailing_var_arg = true)]
@@ -75,9 +80,9 @@ impl Exec {
             Err(_) if record.state.open_pid().is_none() => bail!("Container {} is not running", record.id),
             other => other,
         };
-        match (self.report, self.detach) {
+        match (self.report, self.detach || self.tty) {
             (true, _) => tell(run()),
-            (false, true) => self.in_background(place),
+            (false, true) => self.with_monitor(place),
             (false, false) => run(),
         }
     }
@@ -89,35 +94,37 @@ impl Exec {
         // The container's own settings, as far as nothing else is asked for.
         let run = read_again(containers, record)?.with(self)?;
         let asked = Asked::new(record.id.clone(), directory, image, run)?;
-        let mut container = Container::new().beside(pid);
-        let mut opposite = None;
-        if self.tty {
-            let (inside, outside) = console()?;
-            container = container.with(inside);
-            opposite = Some(outside);
-        } else if !self.interactive || self.report {
+        let container = Container::new().beside(pid);
+        if self.report {
+            return self.stay(container, &asked);
+        }
+        let (inside, mut relay) = relay(self.interactive, true, true)?;
+        let mut container = container.with_process(inside);
+        if !self.interactive {
             container = container.with_process(NoInput);
         }
-        let container = container
+        let created = self.in_place(container, &asked).create(asked.last()?)?;
+        created.start()?.wait_and_serve(Some(&mut relay))
+    }
+
+    /// What belongs to the command, wherever what it prints goes.
+    fn in_place(&self, container: Container, asked: &Asked) -> Container {
+        container
             .with_process(WorkDirectory { make: false, ..asked.work_directory() })
-            .with_process(asked.identity());
-        let created = container.create(asked.last()?)?;
-        if self.report {
-            return stay(created, record);
-        }
-        let terminal = opposite.map(|opposite| Terminal::new(opposite.receive()?, self.interactive));
-        let mut terminal = terminal.transpose()?;
-        let served = terminal.as_mut().map(|terminal| terminal as &mut dyn Serve);
-        created.start()?.wait_and_serve(served)
+            .with_process(asked.identity())
     }
     // ANCHOR_END: exec
 
-    /// Starts this program again, which stays with the command, and waits until it runs.
-    fn in_background(&self, place: &Place) -> Result<u8> {
+    /// Starts this program again, which becomes the monitor of the command, and waits until that runs. Then we are
+    /// attached to it, unless it is to stay by itself.
+    fn with_monitor(&self, place: &Place) -> Result<u8> {
         let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
         let (mut command, _open) = sealed::program()?;
         command.arg("--root").arg(place.directory()?).args(["exec", "--report"]);
         command.args(self.tty.then_some("--tty"));
+        command.args(
+            terminal_size().map(|size| format!("--size={}", size.map(|byte| byte.to_string()).join(","))),
+        );
         for file in &self.env_file {
             // The other one is in the same directory as we are.
             command.arg("--env-file").arg(file);
@@ -133,8 +140,51 @@ impl Exec {
         command.args(&self.words);
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().context("cannot start this program again")?;
-        Client::new(ours).hear_started().map_err(not_run)?;
-        Ok(0)
+        // It has the other end of the line, and we hear of its end as long as we have not.
+        drop(command);
+        let mut client = Client::new(ours);
+        client.hear_started().map_err(not_run)?;
+        if self.detach {
+            return Ok(0);
+        }
+        let detach_keys = self.detach_keys.clone().unwrap_or_default();
+        let attached = Attached {
+            input: self.interactive,
+            output: true,
+            error: true,
+            tty: true,
+            detach_keys,
+            signals: true,
+        };
+        let outcome = client.attach(&attached)?;
+        if let Outcome::Left(_) = outcome {
+            // Nobody could come back to it: it is told what a command in a closed window is told.
+            client.say(Kind::Signal, &[Signal::SIGHUP as u8]);
+        }
+        Ok(outcome.code())
+    }
+
+    /// Starts the command, and becomes the small program that waits for it.
+    fn stay(&self, container: Container, asked: &Asked) -> Result<u8> {
+        // Before the command is born: otherwise the terminal of whoever asked would be its own.
+        let _ = setsid();
+        let line = std::io::stdin().as_fd().try_clone_to_owned().context("cannot duplicate a descriptor")?;
+        let (container, opposite) = match self.tty {
+            true => console().map(|(inside, outside)| (container.with(inside), Some(outside)))?,
+            false => (container.with_process(NoInput), None),
+        };
+        let created = self.in_place(container, asked).create(asked.last()?)?;
+        let terminal = opposite.map(Opposite::receive).transpose()?;
+        if let Some(terminal) = &terminal {
+            resize(terminal, &self.size);
+        }
+        let running = created.start()?;
+        let of_exec = Settings::of_exec(&asked.id, running.pid().as_raw());
+        let terminal = terminal.as_ref().map(AsRawFd::as_raw_fd);
+        let settings = Settings { client: Some(line.as_raw_fd()), terminal, ..of_exec };
+        let mut small = program();
+        small.args(settings.words()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Err(running.hand_over(&mut small))
     }
 }
 
@@ -153,16 +203,4 @@ fn tell(outcome: Result<u8>) -> Result<u8> {
         let _ = UnixStream::from(line).write_all(&frame(Kind::Failed, &told));
     }
     outcome
-}
-
-/// Starts the command, and becomes the small program that waits for it.
-fn stay(created: Created, record: &Record) -> Result<u8> {
-    let _ = setsid();
-    let line = std::io::stdin().as_fd().try_clone_to_owned().context("cannot duplicate a descriptor")?;
-    let running = created.start()?;
-    let of_exec = Settings::of_exec(&record.id, running.pid().as_raw());
-    let settings = Settings { client: Some(line.as_raw_fd()), ..of_exec };
-    let mut small = program();
-    small.args(settings.words()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Err(running.hand_over(&mut small))
 }

@@ -141,7 +141,7 @@ fn begin(
         container = container.with(inside);
         opposite = Some(outside);
     } else {
-        let (inside, outside) = streams(asked.run.interactive)?;
+        let (inside, outside) = streams(asked.run.interactive, false)?;
         container = container.with_process(inside);
         pipes = Some(outside);
     }
@@ -169,7 +169,7 @@ fn begin(
     if let Some(pipes) = &pipes {
         settings.input = pipes.input.as_ref().map(AsRawFd::as_raw_fd);
         settings.output = Some(pipes.output.as_raw_fd());
-        settings.error = Some(pipes.error.as_raw_fd());
+        settings.error = pipes.error.as_ref().map(AsRawFd::as_raw_fd);
     }
     let mut small = program();
     small.args(settings.words());

@@ -11,7 +11,7 @@ use super::create::create;
 use super::life::Stream;
 use super::monitor::start_monitor;
 use super::{Asking, Place, RunArgs, tidy, with_code};
-use crate::container::Asked;
+use crate::container::{Asked, relay};
 use crate::monitor::client::{Attached, Outcome};
 use crate::monitor::detach::DetachKeys;
 use crate::monitor::restart::Restart;
@@ -59,7 +59,7 @@ pub fn run(place: &Place, run: Run, walls: impl Fn(&Asked) -> Result<Container>)
     let created = create(place, run.asking, detach);
     let (mut held, asked) = created.map_err(|error| with_code(place.explained(error), 125))?;
     if is_alone {
-        return run_here(place, held, &asked, observe, walls);
+        return run_here(place, held, &asked, (&attached, observe), walls);
     }
     held.record.state.restarts = 0;
     let id = held.record.id.clone();
@@ -81,10 +81,10 @@ fn run_here(
     place: &Place,
     mut held: Held,
     asked: &Asked,
-    observe: bool,
+    (attached, observe): (&Attached, bool),
     walls: impl Fn(&Asked) -> Result<Container>,
 ) -> Result<u8> {
-    let outcome = launch(&mut held, asked, observe, walls);
+    let outcome = launch(&mut held, asked, (attached, observe), walls);
     let outcome = outcome.map_err(|error| with_code(place.explained(error), 125));
     let image = held.record.image_id;
     let removed = held.remove().and_then(|()| tidy(place, &image));
@@ -94,10 +94,11 @@ fn run_here(
 fn launch(
     held: &mut Held,
     asked: &Asked,
-    observe: bool,
+    (attached, observe): (&Attached, bool),
     walls: impl Fn(&Asked) -> Result<Container>,
 ) -> Result<u8> {
-    let created = walls(asked)?.create(asked.last()?)?;
+    let (inside, mut relay) = relay(attached.input, attached.output, attached.error)?;
+    let created = walls(asked)?.with_process(inside).create(asked.last()?)?;
     if observe {
         tell(observe::observe(created.pid())?.to_string().trim_end());
     }
@@ -108,7 +109,7 @@ fn launch(
         // It has not run after all.
         held.record.state.status = Status::Created;
     }
-    started?.wait()
+    started?.wait_and_serve(Some(&mut relay))
 }
 // ANCHOR_END: run
 

@@ -147,10 +147,10 @@ impl Client {
     ///
     /// # Errors
     /// The monitor was killed, and the container with it.
-    pub fn attach(mut self, attached: &Attached) -> Result<Outcome> {
+    pub fn attach(&mut self, attached: &Attached) -> Result<Outcome> {
         let signals = Signals::block()?;
         // Dropped, the terminal is as it was.
-        let _raw = if attached.tty && attached.input { Raw::set()? } else { None };
+        let raw = if attached.tty && attached.input { Raw::set()? } else { None };
         let mut typed = Typed::new(&attached.detach_keys);
         let mut input = attached.input;
         let mut ended = None;
@@ -205,6 +205,9 @@ impl Client {
                         }
                     }
                     Err(Errno::EINTR | Errno::EAGAIN) => {}
+                    // Where each key is passed on, nobody can type an end: the window was closed, which may be
+                    // seen before the signal comes.
+                    _ if raw.is_some() => return Ok(Outcome::Left(Signal::SIGHUP)),
                     _ => {
                         self.say(Kind::Close, b"");
                         input = false;
