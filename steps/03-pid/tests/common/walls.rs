@@ -16,7 +16,7 @@ use std::process::{Command, ExitCode};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
-use nix::poll::PollFlags;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, Uid, setuid};
