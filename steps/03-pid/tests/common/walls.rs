@@ -114,8 +114,14 @@ impl Serve for Copy {
     }
 
     fn finish(&mut self) -> Result<()> {
-        let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut ready, PollTimeout::ZERO)? > 0 { self.serve() } else { Ok(()) }
+        // As much as a pipe holds: some files have no end.
+        for _ in 0..16 {
+            let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut ready, PollTimeout::ZERO)? > 0 {
+                self.serve()?;
+            }
+        }
+        Ok(())
     }
 }
 

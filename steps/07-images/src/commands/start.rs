@@ -60,7 +60,7 @@ impl Start {
         let record = containers.find(text)?;
         let run = read_again(containers, &record)?;
         renew_layers(place, &record)?;
-        let client = match hold(containers, &record)? {
+        let mut client = match hold(containers, &record)? {
             Some(held) => {
                 let mut client = start_monitor(place, held, false)?;
                 client.hear_started().map_err(|error| with_code(error, 125))?;
