@@ -79,7 +79,7 @@ fn what_is_printed_stays_in_order_where_it_is_read_together() {
         command.stdout(both.try_clone().unwrap()).stderr(both).status().unwrap();
         let text = fs::read_to_string(boat.path("both")).unwrap();
         assert_eq!(text.split_whitespace().collect::<String>(), "1122334455");
-        let ran = Ran::of(&mut command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        let ran = Ran::of(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
         assert_eq!((&*ran.out, &*ran.err), ("1\n2\n3\n4\n5\n", "1\n2\n3\n4\n5\n"));
     }
 }
