@@ -73,7 +73,7 @@ fn volumes_are_found_too_and_last() {
     boat.run("--name data", &["true"]).ok();
     assert_eq!(inspect(&boat, "data")["Name"], "/data");
     assert_eq!(inspect(&boat, "--type volume data"), volume);
-    boat.coracle("inspect --type volume nothing").failed(1, "nothing: no such volume");
+    boat.coracle("inspect --type volume nothing").failed(1, "No such volume: nothing");
     boat.coracle("container inspect -f {{.Mountpoint}} data").failed(1, "Mountpoint");
     let sized = boat.coracle("inspect --size --format {{.Name}} box:1");
     assert!(sized.err.contains("WARNING: --size ignored for image"), "{sized:?}");
@@ -114,6 +114,8 @@ fn ports_that_lead_nowhere_are_named_and_the_files_of_the_network_too() {
     }
     let format = "{{range $p, $to := .NetworkSettings.Ports}}{{if $to}}{{$p}} {{end}}{{end}}";
     assert_eq!(Ran::of(&mut boat.command(["inspect", "-f", format, "runs"])).ok(), "80/tcp");
+    let shown = boat.coracle("inspect -f {{.NetworkSettings.Ports}} runs").ok();
+    assert!(shown.starts_with("map[53/udp:[] 7000/tcp:[] 7001/tcp:[] 80/tcp:[map["), "{shown}");
     boat.coracle("kill runs").ok();
     runs.end();
     assert_eq!(inspect(&boat, "runs")["NetworkSettings"]["Ports"], json!({}));

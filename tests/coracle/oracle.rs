@@ -78,6 +78,11 @@ fn images_that_are_here_are_dockers() {
 }
 
 #[test]
+fn templates_of_inspect_are_dockers() {
+    compare("templates");
+}
+
+#[test]
 fn every_file_of_rows_has_its_test() {
     let source = include_str!("oracle.rs");
     for file in names(&oracle().join("rows")) {

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::fields::{Absent, walk};
 use super::functions::{self, is_true};
+use super::operations::items;
 use super::tree::{Base, Node, Pipeline, Term};
-use super::verbs::{NO_VALUE, shown};
+use super::verbs::{EMPTY, NO_VALUE, shown};
 
 /// What is being filled in.
 pub(super) struct Execution<'a> {
@@ -17,6 +18,8 @@ pub(super) struct Execution<'a> {
     /// Whether the value is made of the names of columns.
     header: bool,
     absent: Absent,
+    /// What is printed for a `null`.
+    null: &'static str,
     /// What is printed for nothing, as it was found last.
     nothing: &'static str,
     variables: Vec<(String, Value)>,
@@ -35,17 +38,18 @@ impl<'a> Execution<'a> {
     pub fn new(source: &'a str, value: &Value, labels: &'a BTreeMap<String, String>, header: bool) -> Self {
         let variables = vec![("$".to_owned(), value.clone())];
         let absent = super::fields::none;
-        Self { source, labels, header, absent, nothing: NO_VALUE, variables, output: String::new() }
+        let (null, output) = (NO_VALUE, String::new());
+        Self { source, labels, header, absent, null, nothing: null, variables, output }
     }
 
-    /// Of a structure, whose fields are not all written.
+    /// Of a structure, whose fields are not all written, and in which `null` is an empty list.
     pub fn of_structure(
         source: &'a str,
         value: &Value,
         labels: &'a BTreeMap<String, String>,
         absent: Absent,
     ) -> Self {
-        Self { absent, ..Self::new(source, value, labels, false) }
+        Self { absent, null: EMPTY, ..Self::new(source, value, labels, false) }
     }
 
     pub fn run(mut self, nodes: &[Node]) -> Result<String> {
@@ -90,18 +94,10 @@ impl<'a> Execution<'a> {
 
     fn range(&mut self, over: &Pipeline, body: &[Node], otherwise: &[Node], dot: &Value) -> Result<()> {
         let outside = self.variables.len();
-        let items: Vec<(Value, Value)> = match self.value(over, dot)? {
-            Value::Null => Vec::new(),
-            Value::Array(items) => (0..).map(Value::from).zip(items).collect(),
-            Value::Object(map) => {
-                let sorted: BTreeMap<String, Value> = map.into_iter().collect();
-                sorted.into_iter().map(|(key, value)| (key.into(), value)).collect()
-            }
-            Value::Number(count) if count.is_i64() => {
-                let numbers = 0..count.as_i64().unwrap_or(0);
-                numbers.map(|number| (number.into(), number.into())).collect()
-            }
-            other => bail!(self.fault(over, &format!("range can't iterate over {}", shown(&other)))),
+        let value = self.value(over, dot)?;
+        let items = match items(&value) {
+            Some(items) => items,
+            None => bail!(self.fault(over, &format!("range can't iterate over {}", shown(&value)))),
         };
         if items.is_empty() {
             self.nodes(otherwise, dot)?;
@@ -190,7 +186,7 @@ impl<'a> Execution<'a> {
             return Ok(values.first().cloned().unwrap_or_default());
         }
         let end = terms.last().map_or(first.end, |last| last.end);
-        self.nothing = NO_VALUE;
+        self.nothing = self.null;
         functions::call(name, &values).map_err(|error| {
             anyhow!(self.at(first.start, first.start, end, &format!("error calling {name}: {error:#}")))
         })
@@ -214,8 +210,8 @@ impl<'a> Execution<'a> {
                 found.map_or(&Value::Null, |(_, value)| value)
             }
         };
-        let walked =
-            walk(value, &term.fields, self.absent).map_err(|what| anyhow!(self.cannot(term, &what)))?;
+        let walked = walk(value, &term.fields, self.absent, self.null)
+            .map_err(|what| anyhow!(self.cannot(term, &what)))?;
         self.nothing = walked.1;
         Ok(walked.0)
     }

@@ -27,14 +27,20 @@ pub(super) fn none(_: &Map<String, Value>, _: &str) -> Option<Value> {
 }
 
 /// Goes from a value to one of its fields, and on to that one's. Also returns what Go prints for it if it is nothing: a
-/// field that is not set is `<nil>`, and a name that a set does not have is `<no value>`.
+/// field that is not written is `<nil>`, a name that a set does not have is `<no value>`, and what is written as
+/// nothing is `null`.
 ///
 /// # Errors
 /// There is no such field, in Go's words.
-pub(super) fn walk(value: &Value, names: &[String], absent: Absent) -> Result<(Value, &'static str), String> {
-    let (mut value, mut of, mut nothing) = (value, "", super::verbs::NO_VALUE);
+pub(super) fn walk(
+    value: &Value,
+    names: &[String],
+    absent: Absent,
+    null: &'static str,
+) -> Result<(Value, &'static str), String> {
+    let (mut value, mut of, mut nothing) = (value, "", null);
     for (index, name) in names.iter().enumerate() {
-        nothing = super::verbs::NIL;
+        nothing = null;
         value = match value {
             Value::Object(map) => match map.get(name) {
                 Some(field) => field,
@@ -43,7 +49,7 @@ pub(super) fn walk(value: &Value, names: &[String], absent: Absent) -> Result<(V
                     &Value::Null
                 }
                 None => match absent(map, name) {
-                    Some(field) if index + 1 == names.len() => return Ok((field, nothing)),
+                    Some(field) if index + 1 == names.len() => return Ok((field, super::verbs::NIL)),
                     // Docker looks into the document itself for more than that, and there it is not.
                     _ => return Err(format!("map has no entry for key {name:?}")),
                 },

@@ -1,6 +1,7 @@
 //! What functions do with values: compare, count, look inside.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -61,6 +62,23 @@ pub(super) fn index(value: &Value, key: &Value) -> Result<Value> {
         (Value::Null, _) => bail!("index of untyped nil"),
         (other, _) => bail!("can't index item of type {}", kind(other)),
     }
+}
+
+/// What `range` goes over, with a number or a name for each; nothing if there is nothing to go over.
+pub(super) fn items(value: &Value) -> Option<Vec<(Value, Value)>> {
+    Some(match value {
+        Value::Null => Vec::new(),
+        Value::Array(items) => (0..).map(Value::from).zip(items.iter().cloned()).collect(),
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, &Value> = map.iter().collect();
+            sorted.into_iter().map(|(key, value)| (key.clone().into(), value.clone())).collect()
+        }
+        Value::Number(count) => {
+            let numbers = 0..count.as_i64()?;
+            numbers.map(|number| (number.into(), number.into())).collect()
+        }
+        _ => return None,
+    })
 }
 
 /// `slice .Id 7 19`: the bytes of a text, or the items of a list, from the one to before the other.

@@ -12,6 +12,7 @@ const WIDEST: usize = 4096;
 /// As Go prints what is nowhere, and what is somewhere and not set.
 pub(super) const NO_VALUE: &str = "<no value>";
 pub(super) const NIL: &str = "<nil>";
+pub(super) const EMPTY: &str = "[]";
 
 /// As Go prints it: lists as `[a b]`, objects as `map[a:1 b:2]`.
 pub(super) fn shown(value: &Value) -> String {
@@ -33,7 +34,9 @@ fn plain(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(" ")),
         Value::Object(map) => {
             let sorted: BTreeMap<_, _> = map.iter().collect();
-            let entries = sorted.iter().map(|(key, value)| format!("{key}:{}", plain(value)));
+            // No map that we have has anything else without a value: ports that lead nowhere.
+            let item = |value: &Value| if value.is_null() { EMPTY.to_owned() } else { plain(value) };
+            let entries = sorted.iter().map(|(key, value)| format!("{key}:{}", item(value)));
             format!("map[{}]", entries.collect::<Vec<_>>().join(" "))
         }
     }

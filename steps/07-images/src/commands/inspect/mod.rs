@@ -93,9 +93,9 @@ impl Inspect {
                 image
             }
             (None, "image") => bail!("No such image: {}", printable(name)),
-            (None, "volume") => volume::document(&volumes.find(name)?, volumes),
             (None, _) => match volumes.find(name) {
                 Ok(found) => volume::document(&found, volumes),
+                Err(_) if kind == "volume" => bail!("No such volume: {}", printable(name)),
                 Err(_) => bail!("Error: No such object: {}", printable(name)),
             },
         };
