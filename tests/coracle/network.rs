@@ -125,16 +125,21 @@ fn published_port_is_reached_from_another_host() {
     };
     ip(&[], &format!("link add cable type veth peer name cable netns {pid}"));
     ip(&[], "address add 192.0.2.1/24 dev cable");
+    ip(&[], "address add 2001:db8::1/64 dev cable nodad");
     ip(&[], "link set cable up");
     ip(&inside, "address add 192.0.2.2/24 dev cable");
+    ip(&inside, "address add 2001:db8::2/64 dev cable nodad");
     ip(&inside, "link set cable up");
 
     let _runs = Started::of(&mut run(&boat, "-p 8080:80", "echo started; exec httpd -f -p 80 -h /"));
-    assert!(boat.coracle("ps").ok().contains("0.0.0.0:8080->80/tcp"));
-    let get = [&inside[..], &["busybox", "wget", "-q", "-O", "-", "http://192.0.2.1:8080/greeting"]].concat();
-    support::wait_until("it answers", LIMIT, || {
-        support::command(get[0]).args(&get[1..]).output().unwrap().stdout == b"hello from above\n"
-    });
+    assert!(boat.coracle("ps").ok().contains(" 0.0.0.0:8080->80/tcp, [::]:8080->80/tcp "));
+    for host in ["192.0.2.1", "[2001:db8::1]"] {
+        let page = format!("http://{host}:8080/greeting");
+        let get = [&inside[..], &["busybox", "wget", "-q", "-O", "-", &page]].concat();
+        support::wait_until(&format!("{host} answers"), LIMIT, || {
+            support::command(get[0]).args(&get[1..]).output().unwrap().stdout == b"hello from above\n"
+        });
+    }
 }
 
 #[test]

@@ -141,6 +141,55 @@ fn i4_who_comes_by_ipv6_is_served() {
 }
 
 #[test]
+fn i4_all_addresses_are_those_of_ipv6_too() {
+    let Some(boat) = connected() else { return };
+    let options = "--name runs -p 80";
+    let mut runs = Started::of(&mut run(&boat, options, "echo started; exec httpd -f -p 0.0.0.0:80 -h /"));
+    let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
+    let ports = published(&boat);
+    let port = ports[0].strip_prefix("0.0.0.0:").and_then(|port| port.strip_suffix("->80/tcp"));
+    let port: u16 = port.unwrap_or_else(|| panic!("{ports:?}")).parse().unwrap();
+    let places = [format!("0.0.0.0:{port}"), format!("[::]:{port}")];
+    let places = &places[..1 + usize::from(has_ipv6)];
+    assert_eq!(ports, places.iter().map(|place| format!("{place}->80/tcp")).collect::<Vec<_>>());
+    assert_eq!(boat.coracle("port runs 80").ok(), places.join("\n"));
+    let words = ["inspect", "--format", "{{json .NetworkSettings.Ports}}", "runs"];
+    let bindings: serde_json::Value = serde_json::from_str(&Ran::of(&mut boat.command(words)).ok()).unwrap();
+    assert_eq!(bindings["80/tcp"].as_array().map(Vec::len), Some(places.len()), "{bindings}");
+    assert_eq!(bindings["80/tcp"][places.len() - 1]["HostIp"], if has_ipv6 { "::" } else { "0.0.0.0" });
+    for place in places {
+        let place = place.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]").parse().unwrap();
+        wait_until("it answers", LIMIT, || {
+            get(place).is_some_and(|text| text.ends_with("hello from above\n"))
+        });
+    }
+    runs.signal(nix::sys::signal::Signal::SIGKILL);
+    runs.end();
+    boat.coracle("ps").ok();
+    wait_until("it is free again", LIMIT, || places.iter().all(|place| TcpListener::bind(&**place).is_ok()));
+}
+
+#[test]
+fn host_gateway_is_the_host_and_the_way_to_a_neighbour() {
+    let Some(boat) = connected() else { return };
+    let _neighbour = Started::of(&mut run(&boat, "-p 80", "echo started; exec httpd -f -p 80 -h /"));
+    let port = published(&boat)[0].clone();
+    let port = port.strip_prefix("0.0.0.0:").and_then(|port| port.strip_suffix("->80/tcp")).unwrap();
+    let fetch = |port: &str, tries: u32| {
+        let line = format!(
+            "for i in $(seq {tries}); do timeout 3 wget -q -O - http://host:{port}/greeting && break; sleep 0.1; done 2>/dev/null"
+        );
+        Ran::of(&mut run(&boat, "--add-host host:host-gateway", &line)).out
+    };
+    assert_eq!(fetch(port, 50), "hello from above\n");
+    // What the host has for itself alone stays out of reach.
+    let own = TcpListener::bind("127.0.0.1:0").unwrap();
+    own.set_nonblocking(true).unwrap();
+    fetch(&own.local_addr().unwrap().port().to_string(), 1);
+    assert!(own.accept().is_err(), "a container has connected to 127.0.0.1 of the host");
+}
+
+#[test]
 fn i4_one_of_a_range_is_any_that_is_free() {
     let Some(boat) = connected() else { return };
     // Three in a row that are free just now.

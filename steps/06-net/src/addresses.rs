@@ -34,7 +34,7 @@ impl Subnet {
     }
 
     /// What containers may have: not the network itself, not the gateway, not the broadcast.
-    fn hosts(self) -> impl Iterator<Item = Ipv4Addr> {
+    pub(crate) fn hosts(self) -> impl Iterator<Item = Ipv4Addr> {
         let size = 1_u32 << (32 - self.prefix);
         (2..size - 1).map(move |number| Ipv4Addr::from_bits(self.network.to_bits() + number))
     }

@@ -6,7 +6,7 @@ use nix::unistd::gethostname;
 use step05_userns::is_root;
 
 use crate::helper::program;
-use crate::{NamesArgs, Net, Publish, firewall, pasta, say, sweep};
+use crate::{NamesArgs, Net, Prepared, Publish, firewall, pasta, say, sweep};
 
 // ANCHOR: args
 /// What is the container's own about its network.
@@ -46,6 +46,14 @@ impl NetArgs {
     /// What was asked for cannot be had. What was not asked for, and cannot be had, is said in
     /// one line, and the container has its loopback.
     pub fn net(&self, name: Option<&str>) -> Result<Net> {
+        self.net_in(name, None)
+    }
+
+    /// The same, where pasta is to connect a network that is there already.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn net_in(&self, name: Option<&str>, prepared: Option<Prepared>) -> Result<Net> {
         sweep()?;
         let of_host = gethostname().unwrap_or_default();
         let name = name.unwrap_or(of_host.to_str().unwrap_or_default());
@@ -71,7 +79,7 @@ impl NetArgs {
                 .and_then(|nft| Net::bridge(&nft, name, &self.publish, &self.names)),
             Network::Pasta => find("pasta", pasta::PACKAGE)
                 .and_then(|pasta| pasta::can_open_tun().map(|()| pasta))
-                .and_then(|pasta| Net::pasta(pasta, name, self)),
+                .and_then(|pasta| Net::pasta(pasta, name, self, prepared)),
         };
         match connected {
             Err(error) if !self.is_asked_for() => {

@@ -113,7 +113,7 @@ pub(crate) fn set(family: &str, link: &str, switch: &str) -> Result<()> {
 
 // ANCHOR: routes
 /// The first subnet that overlaps with nothing that the host has a route to.
-fn free_subnet() -> Result<Subnet> {
+pub(crate) fn free_subnet() -> Result<Subnet> {
     let routes = routes()?;
     // The default route overlaps with everything, and so do its two halves, as some virtual
     // private networks write it.

@@ -89,7 +89,9 @@ impl Bridged {
         };
         let firewall = self.firewall.as_mut().context("nft has ended")?;
         let chains = firewall.load(&rules)?;
-        self.proxy = proxy::start(&self.published, self.address)?;
+        let address = self.address;
+        let target = |port: &Published| port.host.is_ipv6().then(|| (address, port.container).into());
+        self.proxy = proxy::start(&mut self.published, target)?;
         others::ask_to_let_through(firewall, &chains, &bridge)
     }
 

@@ -27,7 +27,7 @@ impl Firewall {
     pub(crate) fn start(nft: &mut Command) -> Result<Self> {
         // Interactive, since `nft -f -` would end, and the table with it. All that it is told it
         // would write into a history, ~/.nft.history: nowhere is a home that it cannot write to.
-        Ok(Self(Helper::start(nft.arg("--interactive").env("HOME", "/dev/null"))?))
+        Ok(Self(Helper::start(nft.arg("--interactive").env("HOME", "/dev/null"), None)?))
     }
 
     /// Loads the rules, all or none. Returns all chains of the host as `nft list chains` has

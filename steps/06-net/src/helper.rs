@@ -3,14 +3,16 @@
 //! The kernel closes the pipe when we end, however we end: whoever reads from it then knows.
 
 use std::io::{PipeReader, Read, Write, pipe};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::{AccessFlags, access};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{AccessFlags, Pid, access};
 
 // ANCHOR: helper
 /// No helper may be silent for longer while it starts.
@@ -25,16 +27,22 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
-    /// Starts the program. Standard output and standard error are one stream.
-    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+    /// Starts the program. Standard output and standard error are one stream, unless it gets something else in place
+    /// of the latter.
+    pub(crate) fn start(command: &mut Command, error: Option<OwnedFd>) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let (output, writer) = pipe().context("cannot make a pipe")?;
-        let also = writer.try_clone().context("cannot make a pipe")?;
+        let also = match error {
+            Some(error) => error,
+            None => writer.try_clone().context("cannot make a pipe")?.into(),
+        };
         let child = command
             .stdin(Stdio::piped())
             .stdout(writer)
             .stderr(also)
             .env("LC_ALL", "C")
+            // ^Z stops all of our group: a helper that is stopped could not end when we do.
+            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot run {name}"))?;
         // The command holds our copies of the writing end: without them, end of file is heard.
@@ -72,6 +80,8 @@ impl Helper {
     /// Closes the pipe, which ends it, and waits until it is gone.
     pub(crate) fn end(&mut self) {
         self.let_go();
+        // If somebody has stopped it, it goes on, and reads the end of file.
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGCONT);
         let _ = self.child.wait();
     }
 

@@ -6,7 +6,7 @@
 //!
 //! In reading order: the wall ([`Net`]) and its options ([`NetArgs`]); how the kernel is spoken
 //! with (`netlink`, `link`); what is on the host (`bridged`, `bridge`, `addresses`,
-//! `forwarding`, `firewall`, `others`, `ports`, `proxy`); the ordinary user's way (`pasta`); the files
+//! `forwarding`, `firewall`, `others`, `ports`, `hold`, `proxy`); the ordinary user's way (`pasta`); the files
 //! that say who is who (`resolv`); and how all of it is bound to our life (`helper`, `folder`).
 
 use std::io::Write;
@@ -27,12 +27,14 @@ mod addresses;
 mod bridge;
 mod firewall;
 mod forwarding;
+mod hold;
 mod others;
 mod ports;
 mod proxy;
 pub use ports::{Protocol, Publish, Published};
 
 mod pasta;
+pub use pasta::Prepared;
 mod resolv;
 
 mod folder;

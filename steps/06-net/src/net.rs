@@ -1,6 +1,6 @@
 //! The wall of this step.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -8,15 +8,15 @@ use anyhow::{Context, Result};
 use nix::sched::setns;
 use nix::unistd::Pid;
 use step01_unshare::{Namespaces, message};
-use step03_pid::Isolation;
+use step03_pid::{Companion, Isolation};
 use step04_mount::Volume;
 
 use crate::bridged::Bridged;
 use crate::folder::Folder;
 use crate::netlink::Netlink;
-use crate::pasta::{self, Pasta};
+use crate::pasta::{self, Own, Pasta, Whose};
 use crate::resolv::{self, Files};
-use crate::{NamesArgs, NetArgs, Publish, Published, bridged, folder, ports, say};
+use crate::{NamesArgs, NetArgs, Prepared, Publish, Published, bridged, folder, hold, proxy, say};
 
 // ANCHOR: net
 /// A network of the container's own (`man 7 network_namespaces`).
@@ -40,8 +40,9 @@ enum Way {
 
 impl Isolation for Net {
     fn namespaces(&self) -> Namespaces {
-        match self.way {
+        match &self.way {
             Way::Host | Way::Joined(_) => Namespaces::empty(),
+            Way::Pasta(connected) if connected.prepared.is_some() => Namespaces::empty(),
             _ => Namespaces::NET,
         }
     }
@@ -50,7 +51,9 @@ impl Isolation for Net {
         match &mut self.way {
             Way::Host | Way::Loopback | Way::Joined(_) => Ok(()),
             Way::Bridge(bridged) => bridged.plug_in(container),
-            Way::Pasta(connected) => connected.start(container),
+            // What was prepared is connected already.
+            Way::Pasta(connected) if connected.prepared.is_some() => Ok(()),
+            Way::Pasta(connected) => connected.start(Some(container)),
         }
     }
 
@@ -60,6 +63,10 @@ impl Isolation for Net {
             Way::Joined(process) => {
                 return setns(process, Namespaces::NET.flags())
                     .context("cannot enter the network of the other container");
+            }
+            Way::Pasta(Connected { prepared: Some(prepared), .. }) => {
+                setns(&prepared.network, Namespaces::NET.flags())
+                    .context("cannot enter the network that was made")?;
             }
             _ => {}
         }
@@ -106,26 +113,43 @@ impl Net {
     /// # Errors
     /// No address or port is free, or the kernel refuses.
     pub fn bridge(nft: &Path, name: &str, publish: &[Publish], names: &NamesArgs) -> Result<Self> {
-        let bridged = Bridged::new(nft, ports::hold(publish)?)?;
+        let bridged = Bridged::new(nft, hold::hold(publish)?)?;
         let files = bridged.write_files(name, names)?;
         Ok(Self { way: Way::Bridge(bridged), files, _folder: None })
     }
 
-    /// Connected by pasta, whose program is at `pasta`. Unless that was asked for, it may fail.
+    /// Connected by pasta, whose program is at `pasta`. Unless that was asked for, it may fail. A
+    /// network that is there already is connected here and now.
     ///
     /// # Errors
     /// No port is free, or the files for /etc cannot be written.
-    pub fn pasta(pasta: PathBuf, name: &str, asked: &NetArgs) -> Result<Self> {
-        let mut published = ports::hold(&asked.publish)?;
+    pub fn pasta(pasta: PathBuf, name: &str, asked: &NetArgs, prepared: Option<Prepared>) -> Result<Self> {
+        let mut published = hold::hold(&asked.publish)?;
         // They are free, and now pasta shall have them. The container's side would otherwise
         // hold copies until it runs its command.
-        published.iter_mut().for_each(Published::release);
+        let twins: Vec<_> = published.iter().map(|port| port.is_twin(&published)).collect();
+        let for_pasta = published.iter_mut().zip(twins).filter(|(_, is_twin)| !is_twin);
+        for_pasta.for_each(|(port, _)| port.release());
+        let own = Own::find();
         let files = Files::new(name, resolv::at(pasta::RESOLVER)).with_address(Ipv4Addr::LOCALHOST);
-        Self::without_address(&asked.names.change(files, None)?, |folder| {
-            let log = folder.join("pasta.log");
-            let is_asked_for = asked.is_asked_for();
-            Way::Pasta(Connected { program: pasta, log, published, is_asked_for, pasta: None })
-        })
+        let files = asked.names.change(files, own.as_ref().map(|own| own.host))?;
+        let mut net = Self::without_address(&files, |folder| {
+            Way::Pasta(Connected {
+                program: pasta,
+                log: folder.join("pasta.log"),
+                own,
+                published,
+                is_asked_for: asked.is_asked_for(),
+                prepared,
+                pasta: None,
+                proxy: None,
+            })
+        })?;
+        match &mut net.way {
+            Way::Pasta(connected) if connected.prepared.is_some() => connected.start(None)?,
+            _ => {}
+        }
+        Ok(net)
     }
 
     fn without_address(files: &Files, way: impl FnOnce(&Path) -> Way) -> Result<Self> {
@@ -156,19 +180,34 @@ impl Net {
 struct Connected {
     program: PathBuf,
     log: PathBuf,
+    own: Option<Own>,
     published: Vec<Published>,
     is_asked_for: bool,
+    prepared: Option<Prepared>,
     pasta: Option<Pasta>,
+    /// For those who come by IPv6.
+    proxy: Option<Companion>,
 }
 
 impl Connected {
-    fn start(&mut self, container: Pid) -> Result<()> {
-        match Pasta::start(&self.program, container, &self.published, &self.log) {
+    /// `container` is a process of it, unless its network was prepared.
+    fn start(&mut self, container: Option<Pid>) -> Result<()> {
+        let whose = match (&self.prepared, container) {
+            (Some(prepared), _) => Whose::Prepared(prepared),
+            (None, container) => Whose::Process(container.context("there is no container")?),
+        };
+        match Pasta::start(&self.program, whose, self.own.as_ref(), &self.published, &self.log) {
             Err(error) if !self.is_asked_for => {
                 say(&format!("only the loopback is connected: {}", message(&error)));
+                return Ok(());
             }
             other => self.pasta = Some(other?),
         }
+        // What pasta does not hear is what we still hold.
+        let target = |port: &Published| {
+            port.held.is_some().then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port.host.port())))
+        };
+        self.proxy = proxy::start(&mut self.published, target)?;
         Ok(())
     }
 }

@@ -1,23 +1,19 @@
 //! Published ports: `-p [ip:][hostPort:]containerPort[/protocol]`, as Docker has it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::str::FromStr;
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, anyhow};
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::{Ipv6V6Only, ReuseAddr};
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn6, bind, listen, setsockopt, socket,
-};
 
 // ANCHOR: publish
 /// One `-p`, as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publish {
-    /// The address of the host; none means all of them.
+    /// The address of the host; none means all of them, of IPv4 and of IPv6.
     pub ip: Option<IpAddr>,
     /// Ports of the host; none means any that is free. More of them than of the container's
     /// mean any one of these that is free.
@@ -52,6 +48,15 @@ pub struct Published {
 }
 
 impl Published {
+    /// Whether it is all of IPv6, beside the same port of all of IPv4.
+    pub(crate) fn is_twin(&self, all: &[Self]) -> bool {
+        let other = SocketAddr::from((Ipv4Addr::UNSPECIFIED, self.host.port()));
+        let is_other = |port: &Self| {
+            (port.host, port.container, port.protocol) == (other, self.container, self.protocol)
+        };
+        self.host.ip() == Ipv6Addr::UNSPECIFIED && all.iter().any(is_other)
+    }
+
     /// Lets somebody else listen there.
     pub(crate) fn release(&mut self) {
         self.held = None;
@@ -109,88 +114,8 @@ fn range(text: &str) -> Option<RangeInclusive<u16>> {
 }
 // ANCHOR_END: parse
 
-// ANCHOR: hold
-/// Takes the ports of the host for all of them.
-pub(crate) fn hold(publish: &[Publish]) -> Result<Vec<Published>> {
-    let held: Result<Vec<_>> = publish.iter().map(Publish::hold).collect();
-    Ok(held?.into_iter().flatten().collect())
-}
-
-impl Publish {
-    /// Takes the host's ports, so that a port that is in use is an error now, and nobody else
-    /// can have them while the container lives.
-    ///
-    /// # Errors
-    /// EADDRINUSE, EADDRNOTAVAIL for an address that is not the host's, EACCES below the first
-    /// port that everybody may use.
-    pub fn hold(&self) -> Result<Vec<Published>> {
-        let any_of_these = self.container.len() == 1;
-        self.container
-            .clone()
-            .enumerate()
-            .map(|(nth, container)| {
-                let candidates = match &self.host {
-                    None => 0..=0,
-                    Some(range) if any_of_these => range.clone(),
-                    Some(range) => {
-                        let port = range.start() + nth as u16;
-                        port..=port
-                    }
-                };
-                self.hold_one(candidates, container)
-            })
-            .collect()
-    }
-
-    fn hold_one(&self, mut candidates: RangeInclusive<u16>, container: u16) -> Result<Published> {
-        let ip = self.ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-        let last = SocketAddr::new(ip, *candidates.end());
-        let listen = |port| self.protocol.listen(SocketAddr::new(ip, port)).ok();
-        let (host, held) = match candidates.find_map(listen) {
-            Some(found) => found,
-            // All are in use; the last one says why.
-            None => self.protocol.listen(last).map_err(|error| cannot_publish(last, &error))?,
-        };
-        Ok(Published { host, container, protocol: self.protocol, held: Some(held) })
-    }
-}
-
-impl Protocol {
-    /// Listens, and tells where: port 0 means any.
-    fn listen(self, at: SocketAddr) -> std::io::Result<(SocketAddr, OwnedFd)> {
-        match (self, at) {
-            (_, SocketAddr::V6(at)) => self.listen_v6(at),
-            (Self::Tcp, at) => {
-                TcpListener::bind(at).and_then(|socket| Ok((socket.local_addr()?, socket.into())))
-            }
-            (Self::Udp, at) => {
-                UdpSocket::bind(at).and_then(|socket| Ok((socket.local_addr()?, socket.into())))
-            }
-        }
-    }
-
-    /// `[::]` would take the port for IPv4 as well, which another `-p` may want (`man 7 ipv6`, IPV6_V6ONLY).
-    fn listen_v6(self, at: SocketAddrV6) -> std::io::Result<(SocketAddr, OwnedFd)> {
-        let kind = if self == Self::Tcp { SockType::Stream } else { SockType::Datagram };
-        let socket = socket(AddressFamily::Inet6, kind, SockFlag::SOCK_CLOEXEC, None)?;
-        setsockopt(&socket, Ipv6V6Only, &true)?;
-        if self == Self::Tcp {
-            setsockopt(&socket, ReuseAddr, &true)?;
-        }
-        bind(socket.as_raw_fd(), &SockaddrIn6::from(at))?;
-        if self == Self::Udp {
-            let socket = UdpSocket::from(socket);
-            return Ok((socket.local_addr()?, socket.into()));
-        }
-        listen(&socket, Backlog::MAXCONN)?;
-        let socket = TcpListener::from(socket);
-        Ok((socket.local_addr()?, socket.into()))
-    }
-}
-// ANCHOR_END: hold
-
 // ANCHOR: say
-fn cannot_publish(at: SocketAddr, error: &std::io::Error) -> Error {
+pub(crate) fn cannot_publish(at: SocketAddr, error: &std::io::Error) -> Error {
     let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
     let way_out = match errno {
         Errno::EACCES => format!("\nsudo sysctl net.ipv4.ip_unprivileged_port_start={}", at.port()),
@@ -258,29 +183,5 @@ mod tests {
             error("8000-8001:80-82"),
             "invalid ranges specified for container and host Ports: 80-82 and 8000-8001"
         );
-    }
-
-    #[test]
-    fn a_port_is_held_until_it_is_dropped() {
-        let any: Publish = "127.0.0.1::80".parse().unwrap();
-        let held = any.hold().unwrap();
-        let port = held[0].host.port();
-        assert_ne!(port, 0);
-        let same: Publish = format!("127.0.0.1:{port}:80").parse().unwrap();
-        let error = format!("{:#}", same.hold().unwrap_err());
-        assert!(
-            error
-                .starts_with(&format!("cannot publish 127.0.0.1:{port}: EADDRINUSE: Address already in use")),
-            "{error}"
-        );
-        drop(held);
-        same.hold().unwrap();
-    }
-
-    #[test]
-    fn one_port_of_a_range_is_any_that_is_free() {
-        let first: Publish = "127.0.0.1:43210-43212:80".parse().unwrap();
-        let (one, two) = (first.hold().unwrap(), first.hold().unwrap());
-        assert_ne!(one[0].host.port(), two[0].host.port());
     }
 }

@@ -1,5 +1,5 @@
-//! A proxy for those who come by IPv6 to a container that has only IPv4: no rule of the firewall can change the one into
-//! the other. It holds both ends of each connection, in a process that ends with us.
+//! A proxy for those who come by IPv6 to a container that is reached by IPv4: no rule of the firewall can change the one
+//! into the other. It holds both ends of each connection, in a process that ends with us.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -21,13 +21,18 @@ const SILENCE: Duration = Duration::from_secs(90);
 /// So many can ask by datagrams at a time; a stranger can invent any number of addresses.
 const MOST_PEERS: usize = 1024;
 
-/// Starts it, if anything is published that it is for.
-pub(crate) fn start(published: &[Published], container: Ipv4Addr) -> Result<Option<Companion>> {
+/// Starts it, if anything is published that it is for: `target` says who answers there by IPv4. From then on the proxy
+/// has the sockets, and nobody else.
+pub(crate) fn start(
+    published: &mut [Published],
+    target: impl Fn(&Published) -> Option<SocketAddr>,
+) -> Result<Option<Companion>> {
     let (mut sockets, mut ways) = (Vec::new(), Vec::new());
-    for port in published.iter().filter(|port| port.host.is_ipv6()) {
-        let held = port.held.as_ref().context("the port has been given back")?;
-        sockets.push(held.try_clone().context("cannot duplicate a socket")?);
-        ways.push((port.protocol, SocketAddr::from((container, port.container))));
+    for port in published {
+        if let Some(target) = target(port) {
+            sockets.push(port.held.take().context("the port has been given back")?);
+            ways.push((port.protocol, target));
+        }
     }
     if sockets.is_empty() {
         return Ok(None);

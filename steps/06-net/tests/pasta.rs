@@ -4,13 +4,16 @@ mod lab;
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::thread;
+use std::time::Duration;
 
 use lab::{LIMIT, Lab, SERVE, answer_soon, ends, said};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use support::{
-    NotApplicable, Role, alone, command_name, descendants, is_alive, not_applicable, not_run, program,
-    wait_until,
+    NotApplicable, Role, alone, children, command_name, descendants, is_alive, not_applicable, not_run,
+    program, wait_until,
 };
 
 /// Nothing if it cannot run here, which has then been said.
@@ -90,6 +93,39 @@ fn loopback_of_the_host_is_out_of_reach() {
 }
 
 #[test]
+fn host_gateway_is_the_host_by_its_own_address_and_leads_to_neighbours() {
+    let Some(lab) = lab() else { return };
+    let port = free_port();
+    let _server = lab.start(&format!("-p {port}:80"), SERVE);
+    // Debian's pasta of 2023 does not always pass the end of a connection on.
+    let fetch = format!("sleep 1 | timeout 3 nc host {port}");
+    let seen = lab.run("--add-host host:host-gateway", &fetch);
+    assert_eq!(String::from_utf8_lossy(&seen.stdout), "served\n", "{seen:?}");
+    // What the host has for itself alone stays out of reach.
+    let own = TcpListener::bind("127.0.0.1:0").unwrap();
+    own.set_nonblocking(true).unwrap();
+    let port = own.local_addr().unwrap().port();
+    lab.run("--add-host host:host-gateway", &format!("sleep 1 | timeout 2 nc host {port}; true"));
+    assert!(own.accept().is_err(), "a container has connected to 127.0.0.1 of the host");
+}
+
+#[test]
+fn who_comes_by_ipv6_is_served_as_well() {
+    let Some(lab) = lab() else { return };
+    if TcpListener::bind("[::1]:0").is_err() {
+        return not_run("this host has no IPv6: sysctl net.ipv6.conf.lo.disable_ipv6=0");
+    }
+    let port = free_port();
+    let server = lab.start(&format!("-p {port}:80"), SERVE);
+    // It listens by IPv4 alone.
+    for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+        assert_eq!(answer_soon(&address).as_deref(), Some("served\n"), "{address}");
+    }
+    drop(server);
+    wait_until("it is free again", LIMIT, || TcpListener::bind(format!("[::1]:{port}")).is_ok());
+}
+
+#[test]
 fn port_that_is_in_use_is_an_error() {
     let Some(lab) = lab() else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -135,6 +171,72 @@ fn pasta_ends_with_a_host_that_was_killed() {
     started.host.child().wait().unwrap();
     ends(started.container);
     ends(pasta);
+}
+
+#[test]
+fn pasta_ends_with_a_host_that_was_stopped_and_killed() {
+    let Some(lab) = lab() else { return };
+    let mut started = lab.start("", "sleep 60");
+    let pasta = pasta_of(started.host.pid()).unwrap();
+    kill(started.host.pid(), Signal::SIGSTOP).unwrap();
+    kill(started.host.pid(), Signal::SIGKILL).unwrap();
+    started.host.child().wait().unwrap();
+    ends(started.container);
+    ends(pasta);
+}
+
+/// As ^Z does, which stops all of a process group.
+#[test]
+fn pasta_ends_also_if_the_group_of_its_host_was_stopped() {
+    let Some(lab) = lab() else { return };
+    let mut host = lab.step06("", "sleep 60");
+    let mut host = support::Background::spawn(host.process_group(0)).unwrap();
+    let mut pasta = None;
+    wait_until("pasta runs", LIMIT, || {
+        pasta = pasta_of(host.pid());
+        pasta.is_some()
+    });
+    let pasta = pasta.unwrap();
+    killpg(host.pid(), Signal::SIGSTOP).unwrap();
+    kill(host.pid(), Signal::SIGKILL).unwrap();
+    host.child().wait().unwrap();
+    ends(pasta);
+}
+
+#[test]
+fn a_leash_that_is_stopped_keeps_nobody_waiting() {
+    let Some(lab) = lab() else { return };
+    let mut started = lab.start("", "sleep 60");
+    let pasta = pasta_of(started.host.pid()).unwrap();
+    let shells = children(started.host.pid()).into_iter().filter(|child| *child != started.container);
+    shells.for_each(|shell| kill(shell, Signal::SIGSTOP).unwrap());
+    kill(started.container, Signal::SIGKILL).unwrap();
+    wait_until("step06 ends", LIMIT, || started.host.child().try_wait().unwrap().is_some());
+    ends(pasta);
+}
+
+/// Not one of them is left, whenever it was.
+#[test]
+fn host_killed_while_it_starts_leaves_no_helper() {
+    let Some(lab) = lab() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    let are_left = || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let mut words = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+        words.any(|words| String::from_utf8_lossy(&words).contains(place))
+    };
+    let mut seen = 0;
+    for milliseconds in (0..90).step_by(3) {
+        let mut step06 = lab.step06("", "sleep 60");
+        let mut host = support::Background::spawn(step06.env("XDG_RUNTIME_DIR", place)).unwrap();
+        thread::sleep(Duration::from_millis(milliseconds));
+        seen += u32::from(are_left());
+        kill(host.pid(), Signal::SIGKILL).unwrap();
+        host.child().wait().unwrap();
+        wait_until("nobody is left", LIMIT, || !are_left());
+    }
+    assert!(seen > 0, "there was never a helper: this test would show nothing");
 }
 
 #[test]

@@ -23,6 +23,57 @@ fn published_port_is_reached_from_everywhere() {
 }
 
 #[test]
+fn port_of_all_addresses_is_one_of_ipv6_too() {
+    let Some(lab) = Lab::of_root() else { return };
+    let outside = lab.outside().to_string();
+    let nsenter = ["nsenter", "--net", "--target", &outside];
+    for (before, address) in [(&[][..], "2001:db8::1/64"), (&nsenter[..], "2001:db8::2/64")] {
+        let words = ["ip", "address", "add", address, "dev", "uplink", "nodad"];
+        let words: Vec<_> = before.iter().chain(&words).collect();
+        assert!(command(words[0]).args(&words[1..]).status().unwrap().success());
+    }
+    let server = lab.start("-p 8080:80 -p 5353:53/udp", SERVE);
+    let served = Some("served\n".to_owned());
+    assert_eq!(answer_soon("[::1]:8080"), served, "from the host's loopback");
+    assert_eq!(answer_soon("[2001:db8::1]:8080"), served, "from the host, by its address");
+    assert_eq!(in_network_of(lab.outside(), || answer_soon("[2001:db8::1]:8080")), served, "from outside");
+    assert_eq!(in_network_of(lab.outside(), || answer_soon("192.0.2.1:8080")), served, "by IPv4");
+
+    let inside = in_network_of(server.container, || UdpSocket::bind("0.0.0.0:53").unwrap());
+    let asks = in_network_of(lab.outside(), || UdpSocket::bind("[::]:0").unwrap());
+    asks.send_to(b"question", "[2001:db8::1]:5353").unwrap();
+    inside.set_read_timeout(Some(LIMIT)).unwrap();
+    assert_eq!(inside.recv(&mut [0; 16]).unwrap(), 8);
+
+    assert!(TcpListener::bind("[::1]:8080").is_err(), "it is taken");
+    drop(server);
+    wait_until("it is free again", LIMIT, || TcpListener::bind("[::]:8080").is_ok());
+}
+
+#[test]
+fn host_without_ipv6_publishes_by_ipv4() {
+    let Some(lab) = Lab::of_root() else { return };
+    lab::write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+    let _server = lab.start("-p 8080:80", SERVE);
+    assert_eq!(answer_soon("127.0.0.1:8080").as_deref(), Some("served\n"));
+    let chosen = lab.run("-p 80", "true");
+    assert_eq!(chosen.status.code(), Some(0));
+    assert_eq!(said(&chosen).lines().count(), 1, "{chosen:?}");
+    assert!(said(&chosen).starts_with("80/tcp -> 0.0.0.0:"), "{chosen:?}");
+}
+
+#[test]
+fn port_that_is_taken_by_ipv6_alone_is_an_error() {
+    let Some(lab) = Lab::of_root() else { return };
+    let socket = TcpListener::bind("[::1]:8080").unwrap();
+    let taken = lab.run("-p 8080:80", "true");
+    assert_eq!(taken.status.code(), Some(125));
+    insta::assert_snapshot!(said(&taken), @"step06: cannot publish [::]:8080: EADDRINUSE: Address already in use");
+    drop(socket);
+    assert!(!lab::bridge_is_there());
+}
+
+#[test]
 fn server_sees_who_connects_from_outside() {
     let Some(lab) = Lab::of_root() else { return };
     let server = lab.start("-p 8080:80", "sleep 60");
