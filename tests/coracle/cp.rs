@@ -87,6 +87,26 @@ fn line(entry: &tar::Entry<'_, impl Read>) -> String {
     format!("{} {kind} {mode:o} {uid}{link}", entry.path().unwrap().display())
 }
 
+/// Docker looks at the image's /proc, which is empty, and says no more than that.
+#[test]
+fn what_the_kernel_says_is_no_file_and_the_way_to_it_is_named() {
+    let Some(copies) = Copies::new("") else { return };
+    for (words, path) in [
+        ("C:/proc/version out", "/proc/version"),
+        ("C:/sys/kernel/profiling out", "/sys/kernel/profiling"),
+        ("C:/proc/version -", "/proc/version"),
+        ("file C:/proc/sys", "/proc/sys"),
+    ] {
+        let error =
+            copies.cp("runs", words).failed(1, &format!("Could not find the file {path} in container"));
+        assert!(
+            error.contains("by the command: exec ") && error.contains(&format!(" cat {path}\n")),
+            "{error}"
+        );
+    }
+    copies.end();
+}
+
 #[test]
 fn copies_follow_dockers_rules() {
     let Some(copies) = Copies::new("") else { return };

@@ -6,11 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{
-    FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Stat, fstat, fstatfs, open, openat2, readlinkat,
-};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat2, readlinkat};
 use rustix::io::Errno;
 
+use super::entries::is_kernels;
 use crate::layers::named;
 
 /// Files, and how far a path leads among them.
@@ -80,12 +79,18 @@ impl Tree {
             }
             Ok(inode) => inode,
         };
-        // In there /proc is the kernel's, and no part of the container's files.
-        if !self.is_host() && fstatfs(&inode).is_ok_and(|found| found.f_type == PROC_SUPER_MAGIC) {
-            return Ok(None);
-        }
         let stat = fstat(&inode).map_err(named)?;
-        Ok(Some(Found { inode, stat }))
+        let found = Found { inode, stat };
+        if !self.is_host() && is_kernels(&found) {
+            // It has no length that could be copied, and says to each who asks what is true for him.
+            let (path, name) = (path.display().to_string(), &self.container);
+            let path = path.escape_debug();
+            bail!(
+                "Could not find the file {path} in container {name}: it is no file, but the kernel's answer\n\
+                 ask in there, by the command: exec {name} cat {path}"
+            );
+        }
+        Ok(Some(found))
     }
 
     /// Whether a directory is on the file system of the root, and not on one that is mounted below.
