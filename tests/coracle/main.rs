@@ -25,6 +25,7 @@ mod inspect_fields;
 mod killed;
 mod killed_detached;
 mod life;
+mod limits;
 mod logs;
 mod many;
 mod names;

@@ -9,6 +9,7 @@ use clap::{Command, Parser};
 use step03_pid::{Failed, report};
 
 use super::{absent, groups, with_code, with_groups};
+use crate::container::begin_with_limits;
 use crate::sealed;
 use crate::text::answer;
 
@@ -18,6 +19,7 @@ pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
         return crate::monitor::main();
     }
     sealed::take_name();
+    begin_with_limits();
     // Whoever may go into walls begins anew for that, so it comes first. That some other command has such a word does no harm.
     if std::env::args_os().any(|word| word == "run" || word == "exec")
         && let Err(error) = sealed::seal()

@@ -1,4 +1,4 @@
-//! `--ulimit`: what one process may have (`man 2 setrlimit`).
+//! What one process may have (`man 2 setrlimit`): what every container begins with, and `--ulimit`.
 
 use std::str::FromStr;
 
@@ -35,6 +35,43 @@ const NAMES: [(&str, Resource); 16] = [
     ("sigpending", Resource::Sigpending),
     ("stack", Resource::Stack),
 ];
+
+// ANCHOR: begin
+/// How many files may be open: as many as `select` can name (`man 2 select`), and for whoever asks for more as many as
+/// systemd allows to a service (`man 5 systemd-system.conf`, DefaultLimitNOFILE).
+const FILES: (u64, u64) = (1024, 524_288);
+
+/// Docker's containers have the limits of its daemon. Without a daemon they would be those of the shell in which
+/// somebody happens to start one. So its soft limits do not count, and for root the hard ones neither, which nobody
+/// else may raise. Where the stack lies and whether a crash leaves a core is still the caller's.
+pub(super) fn begin() {
+    for resource in [Resource::As, Resource::Cpu, Resource::Data, Resource::Fsize, Resource::Nproc] {
+        raise(resource, Rlimit { current: None, maximum: None });
+    }
+    let most = getrlimit(Resource::Nofile).maximum.map_or(FILES.1, |hard| hard.max(FILES.1));
+    raise(Resource::Nofile, Rlimit { current: Some(FILES.0), maximum: Some(most) });
+}
+
+/// The same for this program and its helpers, which have nothing to do with `select`.
+pub(crate) fn begin_here() {
+    for resource in [Resource::Nofile, Resource::Nproc] {
+        let hard = getrlimit(resource).maximum;
+        raise(resource, Rlimit { current: hard, maximum: hard });
+    }
+}
+
+/// As far as it goes: a limit that cannot be had is no reason not to begin.
+fn raise(resource: Resource, wanted: Rlimit) {
+    let hard = getrlimit(resource).maximum;
+    let allowed = match (wanted.current, hard) {
+        (Some(wanted), Some(hard)) => Some(wanted.min(hard)),
+        (None, hard) => hard,
+        (wanted, None) => wanted,
+    };
+    let _ = setrlimit(resource, wanted)
+        .or_else(|_| setrlimit(resource, Rlimit { current: allowed, maximum: hard }));
+}
+// ANCHOR_END: begin
 
 impl Ulimit {
     // ANCHOR: set

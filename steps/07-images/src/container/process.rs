@@ -10,8 +10,8 @@ use rustix::io::Errno;
 use step03_pid::Isolation;
 use step04_mount::Contained;
 
-use super::Ulimit;
 use super::users::{self, Ids};
+use super::{Ulimit, limits};
 use crate::text::printable;
 
 // ANCHOR: no_input
@@ -87,6 +87,7 @@ impl Isolation for Identity {
         // The image's own files say who is who.
         let Ids { uid, gid, groups } = users::resolve(&self.user, &self.groups, &contained()?)?;
         // Now that no more files have to be opened, and as long as we are root.
+        limits::begin();
         self.limits.iter().try_for_each(Ulimit::set)?;
         if !self.has_range {
             if !uid.is_root() || gid.as_raw() != 0 || !self.groups.is_empty() {
