@@ -42,13 +42,14 @@ fn main() -> ExitCode {
 // ANCHOR: walls
 /// What a container is.
 fn walls(asked: &Asked) -> Result<Container> {
+    let mut root = asked.root()?;
+    // Before we enter another one's user namespace, if we do: its helper stays outside.
+    let net = asked.network(&mut root)?;
     let mut container = Container::new();
     if let Some(user) = asked.user()? {
         container = container.with(user);
     }
-    container = container.with(asked.names()?).with(asked.processes()?);
-    let mut root = asked.root()?;
-    container = container.with(asked.network(&mut root)?);
+    container = container.with(asked.names()?).with(asked.processes()?).with(net);
     container = container.with(asked.mount_namespace()).with(asked.overlay());
     container = container.with(asked.fill()).with(asked.sysctls()).with(root);
     if !asked.run.interactive && !asked.run.tty {

@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use nix::sys::signal::Signal;
 use support::{NotApplicable, Role, namespaces, not_applicable};
 
 use crate::kit::{Boat, Image, Ran, Started};
-use crate::network::links;
+use crate::network::{connected, get, links, run};
 
 fn boat() -> Option<Boat> {
     Some(Boat::holding(&Image::usual()?))
@@ -124,8 +125,39 @@ fn processes_of_another_container_are_seen_and_do_not_see_the_host() {
     // Signals find it.
     let mut both =
         start(&boat, "--pid container:donor", "trap 'exit 9' TERM; while true; do sleep 0.05; done");
-    both.signal(nix::sys::signal::Signal::SIGTERM);
+    both.signal(Signal::SIGTERM);
     assert_eq!(both.end().code, 9);
+}
+
+#[test]
+fn who_shares_processes_or_names_has_a_network_of_its_own() {
+    let Some(boat) = connected() else { return };
+    // Root of a user namespace cannot enter the mounts of one whose process 1 is our init.
+    let donors =
+        if Role::here() == Role::RootInUserNamespace { &["one"][..] } else { &["one", "two --init"] };
+    for donor in donors {
+        let _donor = start(&boat, &format!("--name {donor}"), "exec sleep 1000");
+        let donor = donor.split(' ').next().unwrap();
+        for kind in ["pid", "ipc"] {
+            let options = format!("--{kind} container:{donor} -p 127.0.0.1::80");
+            let line = "echo started; readlink /proc/self/ns/net; ls /sys/class/net | tr '\\n' ' '; echo; \
+                        exec httpd -f -p 80 -h /";
+            let mut runs = Started::of(&mut run(&boat, &options, line));
+            let ours = fs::read_link("/proc/self/ns/net").unwrap();
+            assert_ne!(runs.line(), ours.to_str().unwrap());
+            assert_eq!(runs.line(), "eth0 lo", "{options}");
+            let table = boat.coracle("ps").ok();
+            let port = table.split_whitespace().find_map(|word| word.strip_suffix("->80/tcp")).unwrap();
+            let port = port.parse().unwrap();
+            support::wait_until("the port answers", crate::kit::LIMIT, || {
+                get(port).is_some_and(|text| text.ends_with("hello from above\n"))
+            });
+            // Where it is process 1 it would not hear a kind word.
+            runs.signal(if kind == "pid" { Signal::SIGTERM } else { Signal::SIGKILL });
+            runs.end();
+            support::wait_until("nobody answers any more", crate::kit::LIMIT, || get(port).is_none());
+        }
+    }
 }
 
 #[test]

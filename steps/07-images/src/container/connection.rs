@@ -36,7 +36,10 @@ impl Asked {
                 };
                 let args =
                     NetArgs { network, publish: self.asked_ports()?, names: self.run.network.names.clone() };
-                args.net(Some(&self.hostname()))?
+                let has_helper = !matches!(network, Some(Network::None | Network::Host));
+                let donor = if has_helper { self.donor_of_user()? } else { None };
+                let prepared = donor.map(|donor| donor.network()).transpose()?;
+                args.net_in(Some(&self.hostname()), prepared)?
             }
         };
         for file in net.files() {

@@ -44,13 +44,13 @@ impl Isolation for Console {
 // ANCHOR_END: console
 
 /// A descriptor travels beside one byte of data (`man 7 unix`, SCM_RIGHTS).
-fn send(socket: &OwnedFd, descriptor: &OwnedFd) -> Result<()> {
+pub(super) fn send(socket: &OwnedFd, descriptor: &OwnedFd) -> Result<()> {
     let descriptors = [descriptor.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut message = SendAncillaryBuffer::new(&mut space);
     message.push(SendAncillaryMessage::ScmRights(&descriptors));
     sendmsg(socket, &[io::IoSlice::new(b"t")], &mut message, SendFlags::NOSIGNAL)
-        .context("cannot send the terminal to the host")?;
+        .context("cannot send a descriptor to the host")?;
     Ok(())
 }
 
@@ -79,16 +79,16 @@ impl Opposite {
     }
 }
 
-fn receive(socket: &OwnedFd) -> Result<OwnedFd> {
+pub(super) fn receive(socket: &OwnedFd) -> Result<OwnedFd> {
     let (mut byte, mut space) = ([0], [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))]);
     let mut message = RecvAncillaryBuffer::new(&mut space);
     let mut data = [io::IoSliceMut::new(&mut byte)];
     recvmsg(socket, &mut data, &mut message, RecvFlags::CMSG_CLOEXEC)
-        .context("cannot receive the terminal")?;
+        .context("cannot receive a descriptor")?;
     for part in message.drain() {
         if let RecvAncillaryMessage::ScmRights(mut descriptors) = part {
-            return descriptors.next().context("the container sent no terminal");
+            return descriptors.next().context("the container sent no descriptor");
         }
     }
-    bail!("the container sent no terminal")
+    bail!("the container sent no descriptor")
 }

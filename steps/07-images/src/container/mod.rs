@@ -9,6 +9,7 @@ mod labels;
 mod limits;
 mod mounts;
 mod overlay;
+mod prepared;
 mod process;
 mod relay;
 mod sharing;

@@ -26,7 +26,7 @@ pub(super) struct Donor {
     pub(super) process: OwnedFd,
     /// Where it keeps its files.
     pub(super) directory: PathBuf,
-    number: i32,
+    pub(super) number: i32,
 }
 
 impl Donor {
@@ -43,7 +43,7 @@ impl Donor {
     }
 
     /// Whether a namespace of its is another one than ours.
-    fn is_apart(&self, kind: Namespaces) -> Result<bool> {
+    pub(super) fn is_apart(&self, kind: Namespaces) -> Result<bool> {
         let theirs = PathBuf::from(format!("/proc/{}", self.number));
         let kind = KINDS.iter().find(|known| known.flag == kind).context("there is no such namespace")?;
         Ok(inode(&theirs, kind)? != inode(Path::new("/proc/self"), kind)?)
@@ -108,18 +108,7 @@ impl Asked {
     /// # Errors
     /// The other container does not run.
     pub fn user(&self) -> Result<Option<User>> {
-        let others = [
-            ("network", self.other_network()),
-            ("PID", self.other(self.run.sharing.pid.as_ref())),
-            ("IPC", self.other(self.run.sharing.ipc.as_ref())),
-        ];
-        let Some((what, Some(name))) = others.into_iter().find(|(_, name)| name.is_some()) else {
-            return Ok(self.user.clone());
-        };
-        if is_root() {
-            return Ok(None);
-        }
-        let donor = Donor::find(self.state_directory(), name, what)?;
+        let Some(donor) = self.donor_of_user()? else { return Ok(self.user.clone()) };
         if donor.is_apart(Namespaces::USER)? {
             prctl::set_dumpable(false).context("cannot become unreadable")?;
             setns(&donor.process, Namespaces::USER.flags())
@@ -163,6 +152,18 @@ impl Asked {
         })
     }
     // ANCHOR_END: sharing
+
+    /// For an ordinary user, the other container in whose user namespace this one is, if it shares something with one.
+    pub(super) fn donor_of_user(&self) -> Result<Option<Donor>> {
+        let others = [
+            ("network", self.other_network()),
+            ("PID", self.other(self.run.sharing.pid.as_ref())),
+            ("IPC", self.other(self.run.sharing.ipc.as_ref())),
+        ];
+        let other = others.into_iter().find_map(|(what, name)| Some((what, name?)));
+        let other = other.filter(|_| !is_root());
+        other.map(|(what, name)| Donor::find(self.state_directory(), name, what)).transpose()
+    }
 
     pub(super) fn has_processes_of_another(&self) -> bool {
         matches!(self.run.sharing.pid, Some(Sharing::Container(_)))

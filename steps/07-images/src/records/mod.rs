@@ -29,6 +29,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 pub use held::Held;
 pub use recipe::Recipe;
+pub(crate) use record::first_child;
 pub use record::{Record, State, Status, now};
 pub use words::{check_name, new_id, new_name};
 

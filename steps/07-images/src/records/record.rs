@@ -144,8 +144,7 @@ impl State {
             // It has ended, and nobody has collected its status yet.
             Err(_) => return None,
         }
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok();
-        children.and_then(|text| text.split_whitespace().next()?.parse().ok()).or(Some(pid))
+        first_child(pid).or(Some(pid))
     }
 
     /// It has ended just now.
@@ -165,6 +164,12 @@ impl State {
 /// The time, in seconds since 1970.
 pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// Of a container with our init: what that runs.
+pub(crate) fn first_child(pid: i32) -> Option<i32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    children.split_whitespace().next()?.parse().ok()
 }
 
 /// The 22nd field of /proc/PID/stat; the second, in parentheses, may have blanks in it (`man 5
