@@ -77,7 +77,6 @@ fn h5_who_wants_something_else_does_not_wait_for_a_pull() {
         "history box:1",
         &format!("pull --quiet {}/quick:1", quick.host),
         &format!("rmi {}/quick:1", quick.host),
-        "image prune --force",
     ] {
         boat.coracle(words).ok();
         assert!(pull.runs(), "{words} has waited for a pull");
@@ -131,6 +130,21 @@ fn what_a_pull_has_brought_stays_while_it_runs() {
     assert_eq!(pull.end().ok(), name);
     assert_eq!(slow.downloads(), 1);
     assert_eq!(room(&boat).0, room(&boat).1);
+}
+
+#[test]
+fn h5_what_a_pull_has_found_here_stays_when_its_image_goes() {
+    let slow = Slow::with(&[("large:1", &large())]);
+    // Its only layer is the lower one of the other image.
+    let boat = Boat::holding(&Image::small(json!({})));
+    let pull = Pull::begin(&boat, &format!("{}/large:1", slow.host));
+    slow.wait_until_stopped(1);
+    assert!(boat.coracle("rmi box:1").ok().starts_with("Untagged: box:1\nDeleted: sha256:"));
+    slow.go_on();
+    let name = pull.end().ok();
+    // A damaged image would be told.
+    assert_eq!(boat.coracle("images --quiet").ok().lines().count(), 1);
+    boat.coracle(&format!("save --output {} {name}", boat.path("archive").display())).ok();
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub fn told(error: Error, state: &Path) -> Error {
     }
     let room = statvfs(state).map(|there| {
         let [free, all] = [there.f_bavail, there.f_blocks].map(|blocks| size(blocks * there.f_frsize));
-        format!(", which has {all}, {free} of them free")
+        format!(", which has {all} in all and {free} free now")
     });
     let text = format!(
         "{text}: there is not enough room in the file system of {}{}\nmake room by the command: system prune; or let \
