@@ -152,6 +152,28 @@ fn streams_are_chosen_in_the_foreground_too() {
     assert_eq!((ran.code, &*ran.out, &*ran.err), (0, "", "err\n"));
 }
 
+#[test]
+fn what_else_the_caller_has_open_is_open_nowhere_for_longer() {
+    let Some(boat) = Boat::new() else { return };
+    let file = boat.path("of the caller");
+    fs::write(&file, "").unwrap();
+    let run = boat.run_command("-d --name box", &["sleep", "1000"]);
+    let mut shell = support::command("sh");
+    shell.args(["-c", "exec 7<\"$0\"; exec \"$@\""]).arg(&file).arg(run.get_program()).args(run.get_args());
+    shell.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Ran::of(&mut shell).ok();
+    let wanted = numbers(&file);
+    let holds = |pid: &Pid| {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        open.map(|entry| entry.path())
+            .filter_map(|path| fs::metadata(path).ok())
+            .any(|found| (found.dev(), found.ino()) == wanted)
+    };
+    let all = support::processes().into_iter().map(|(pid, _)| pid);
+    let holders: Vec<_> = all.filter(holds).map(support::command_name).collect();
+    assert!(holders.is_empty(), "{holders:?}");
+}
+
 /// The command that this process waits for.
 fn shell_below(pid: Pid) -> Pid {
     let mut found = None;

@@ -21,7 +21,7 @@ use crate::monitor::client::{Client, bind};
 use crate::monitor::frames::{Kind, frame, resize};
 use crate::monitor::log::Log;
 use crate::monitor::terminal::terminal_size;
-use crate::monitor::{SOCKET, Settings, log, program};
+use crate::monitor::{SOCKET, Settings, close_all_at_exec, log, program};
 use crate::records::{Held, Recipe, State, Status, now};
 use crate::sealed;
 use crate::text::tell;
@@ -63,6 +63,8 @@ pub(super) fn start_monitor(place: &Place, held: Held, observe: bool) -> Result<
         command.arg("--observe");
     }
     command.stdin(OwnedFd::from(theirs)).stdout(held.lock()?);
+    // Our caller may have more open than three files. Whoever waits for the end of one would wait for days.
+    close_all_at_exec()?;
     command.spawn().context("cannot start the container's monitor")?;
     Ok(Client::new(ours))
 }

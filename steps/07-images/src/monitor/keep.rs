@@ -103,7 +103,8 @@ fn end(settings: &Settings, monitor: Served, coracle: RawFd, lock: OwnedFd, code
 }
 // ANCHOR_END: keep
 
-fn close_all_at_exec() -> Result<()> {
+/// Of all that is open, from 3 on, no program that is started from here on gets anything unasked.
+pub(crate) fn close_all_at_exec() -> Result<()> {
     let entries = std::fs::read_dir("/proc/self/fd").context("cannot read /proc/self/fd")?;
     let numbers: Vec<RawFd> =
         entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();

@@ -33,6 +33,7 @@ mod served;
 mod settings;
 pub mod terminal;
 
+pub(crate) use keep::close_all_at_exec;
 pub use keep::main;
 pub(crate) use settings::Settings;
 
