@@ -19,15 +19,6 @@ const NOT_LISTED: [(&str, &str); 9] = [
     ("run", "--no-healthcheck"),
 ];
 
-/// Not there yet, or just so.
-const SOON: [(&str, &str); 5] = [
-    ("history", "--platform"),
-    ("images", "--tree"),
-    ("load", "--platform"),
-    ("rmi", "--platform"),
-    ("save", "--platform"),
-];
-
 /// An option of Docker's.
 #[derive(Debug, Clone)]
 struct Known {
@@ -119,7 +110,6 @@ fn each_is_ours_or_answered_by_a_line_that_says_why() {
                 ran if ran.code == 125 && ran.err.contains("ParseBool: parsing \"maybe\"") => Ok(()),
                 _ => Err("it does not read its value as Docker does"),
             },
-            _ if SOON.contains(&(&*known.command, &*known.name)) => Ok(()),
             None if NOT_LISTED.contains(&(&*known.command, &*known.name)) => {
                 let ran = run(&format!("{}=maybe", known.name));
                 match ran.err.contains("unexpected argument") || is_answered(&ran, &known.name) {

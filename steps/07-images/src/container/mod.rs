@@ -26,7 +26,7 @@ pub use labels::label;
 pub(crate) use labels::settled as settled_labels;
 pub use limits::Ulimit;
 pub(crate) use limits::begin_here as begin_with_limits;
-pub use mounts::{Mount, MountPoint, check_volume_name, mount_option, tmpfs_option, volume_option};
+pub use mounts::{Mount, MountPoint, Source, check_volume_name, mount_option, tmpfs_option, volume_option};
 pub(crate) use mounts::{settle_mount, settle_volume};
 pub use overlay::Overlay;
 pub(crate) use overlay::prepare as prepare_overlay;

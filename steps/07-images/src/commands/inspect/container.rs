@@ -94,6 +94,9 @@ fn config(record: &Record, said: &Said, settings: &Settings, exposed: &BTreeSet<
         None => settings.entrypoint.clone(),
     };
     let exposed: Map<String, Value> = exposed.iter().map(|port| (port.clone(), json!({}))).collect();
+    let own = said.all("volume").into_iter().filter(|text| !text.contains(':')).map(str::to_owned);
+    let volumes: Map<String, Value> =
+        settings.volumes.keys().cloned().chain(own).map(|place| (place, json!({}))).collect();
     let interactive = said.flag("interactive");
     let attached = !record.detached;
     let mut config = json!({
@@ -111,7 +114,7 @@ fn config(record: &Record, said: &Said, settings: &Settings, exposed: &BTreeSet<
         // The record has both in one list.
         "Cmd": record.command.get(entrypoint.len()..).unwrap_or_default(),
         "Image": record.image,
-        "Volumes": settings.volumes,
+        "Volumes": volumes,
         "WorkingDir": said.value("workdir").unwrap_or(&settings.working_dir),
         "Entrypoint": entrypoint,
         "OnBuild": [],

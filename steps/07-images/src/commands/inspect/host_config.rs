@@ -5,7 +5,7 @@ use step05_userns::is_root;
 
 use super::ports;
 use super::said::Said;
-use crate::container::Ulimit;
+use crate::container::{Source, Ulimit, mount_option};
 use crate::human::bytes;
 use crate::records::Record;
 
@@ -20,7 +20,8 @@ pub(super) fn document(record: &Record, said: &Said, mode: &str) -> Value {
         .map(|(place, options)| (place.to_owned(), options.into()))
         .collect();
     let mut config = json!({
-        "Binds": said.all("volume"),
+        // Without a source it is a volume of the container's own, which stands in its Config.
+        "Binds": said.all("volume").into_iter().filter(|text| text.contains(':')).collect::<Vec<_>>(),
         "ContainerIDFile": said.value("cidfile").unwrap_or_default(),
         "LogConfig": {"Type": said.value("log-driver").unwrap_or("json-file"), "Config": pairs(&said.all("log-opt"))},
         "NetworkMode": mode,
@@ -59,6 +60,10 @@ pub(super) fn document(record: &Record, said: &Said, mode: &str) -> Value {
         "MaskedPaths": step04_mount::HIDDEN,
         "ReadonlyPaths": step04_mount::READ_ONLY,
     });
+    let mounts: Vec<Value> = said.all("mount").into_iter().filter_map(mount).collect();
+    if !mounts.is_empty() {
+        config["Mounts"] = mounts.into();
+    }
     // Nothing is limited yet: zero says so.
     let limits = [
         "CpuShares",
@@ -79,6 +84,23 @@ pub(super) fn document(record: &Record, said: &Said, mode: &str) -> Value {
 fn pairs(words: &[&str]) -> Map<String, Value> {
     let pairs = words.iter().map(|word| word.split_once('=').unwrap_or((word, "")));
     pairs.map(|(name, value)| (name.to_owned(), value.into())).collect()
+}
+
+/// One `--mount`, key by key.
+fn mount(text: &str) -> Option<Value> {
+    let mount = mount_option(text).ok()?;
+    let (kind, source) = match &mount.source {
+        Source::Bind { path, .. } => ("bind", path.to_string_lossy().into_owned()),
+        Source::Volume { name, .. } => ("volume", name.clone().unwrap_or_default()),
+        Source::Tmpfs { .. } => ("tmpfs", String::new()),
+    };
+    let mut shown =
+        json!({"Type": kind, "Source": source, "Target": mount.target, "ReadOnly": mount.read_only});
+    // As in Docker's document, where what is empty is left out.
+    if let Some(shown) = shown.as_object_mut() {
+        shown.retain(|_, value| *value != json!("") && *value != json!(false));
+    }
+    Some(shown)
 }
 
 /// No limit is -1.

@@ -64,7 +64,7 @@ const STRUCTURES: [(&str, &[(&str, Field)]); 8] = [
 ];
 
 /// Of the host's part of a container: most of it will mean something with step 08.
-const LIMITS: [(&str, Field); 36] = [
+const LIMITS: [(&str, Field); 37] = [
     ("Annotations", Set),
     ("BlkioDeviceReadBps", List),
     ("BlkioDeviceReadIOps", List),
@@ -96,8 +96,9 @@ const LIMITS: [(&str, Field); 36] = [
     ("KernelMemory", Number),
     ("KernelMemoryTCP", Number),
     ("MemorySwappiness", Pointer),
+    ("Mounts", List),
     ("NanoCPUs", As("NanoCpus")),
-    ("OomKillDisable", Pointer),
+    ("OomKillDisable", Switch),
     ("StorageOpt", Set),
     ("Sysctls", Set),
     ("Tmpfs", Set),
