@@ -79,3 +79,20 @@ fn a_shell_of_few_files_does_not_keep_the_network_from_being_connected() {
     let seen = Ran::of(&mut limited("--nofile=64: --nproc=100:", &inside));
     assert_eq!((seen.code, seen.out.trim()), (0, "1"), "{seen:?}");
 }
+
+#[test]
+fn where_no_more_files_are_allowed_it_is_said() {
+    if Role::here() == Role::Root {
+        return support::not_applicable(support::NotApplicable::NeedsUser);
+    }
+    if !have(&[("prlimit", "util-linux")]) {
+        return;
+    }
+    let Some(boat) = connected() else { return };
+    let seen = Ran::of(&mut limited("--nofile=64:64", &run(&boat, "", "ls /sys/class/net")));
+    assert_eq!(seen.code, 0, "{seen:?}");
+    // Pastas differ in how many they need.
+    let is_said = seen.err.starts_with("only the loopback is connected: ")
+        && seen.err.ends_with("\nstart it from a shell that allows more of them: ulimit -H -n\n");
+    assert!(is_said != seen.out.contains("eth0"), "{seen:?}");
+}

@@ -72,7 +72,11 @@ impl Pasta {
             return Ok(Self(helper));
         }
         helper.end();
-        bail!("cannot connect the container: pasta: {}", said.trim().replace('\n', "; "))
+        let way_out = match said.contains("Too many open files") {
+            true => "\nstart it from a shell that allows more of them: ulimit -H -n",
+            false => "",
+        };
+        bail!("cannot connect the container: pasta: {}{way_out}", said.trim().replace('\n', "; "))
     }
 }
 
