@@ -100,11 +100,15 @@ fn killed_leaves_no_trace(step: &str) {
         return;
     }
     let Some(run) = Run::new(step) else { return };
-    let Some(moments) = sample(&run) else { return };
+    let Some((moments, others)) = sample(&run) else { return };
     run.assert_no_process();
     let host = run.snapshot();
     let mut phases = BTreeSet::new();
-    for moment in &moments {
+    for (number, moment) in moments.iter().chain(&others).enumerate() {
+        // Not every run makes the same calls: for a phase that none of them has met, others are tried.
+        if number >= moments.len() && phases.contains(&moment.phase) {
+            continue;
+        }
         let phase = kill_at(&run, moment);
         phases.insert(phase);
         run.assert_no_process();

@@ -53,13 +53,14 @@ pub struct Moment {
     call: String,
     nth: usize,
     /// Where it stood in the run that was looked at.
-    phase: Phase,
+    pub phase: Phase,
     /// It comes after the command has ended.
     after_command: bool,
 }
 
-/// Moments of each phase: a few, or fifty in all at the level `all`. Nothing if strace cannot be used.
-pub fn sample(run: &Run) -> Option<Vec<Moment>> {
+/// Moments of each phase: a few, or fifty in all at the level `all`; and those that were not chosen. Nothing if strace
+/// cannot be used.
+pub fn sample(run: &Run) -> Option<(Vec<Moment>, Vec<Moment>)> {
     let Some(strace) = program("strace") else {
         not_run("strace is missing: apt-get install strace");
         return None;
@@ -83,7 +84,7 @@ pub fn sample(run: &Run) -> Option<Vec<Moment>> {
 }
 
 /// As many of each phase as there are, in turn, until the number is reached.
-fn choose(all: Vec<Moment>, number: usize, seed: u64) -> Vec<Moment> {
+fn choose(all: Vec<Moment>, number: usize, seed: u64) -> (Vec<Moment>, Vec<Moment>) {
     let mut state = seed;
     let mut random = |below: usize| {
         // Knuth's linear congruential generator: the high bits are good enough to choose by.
@@ -100,7 +101,7 @@ fn choose(all: Vec<Moment>, number: usize, seed: u64) -> Vec<Moment> {
             chosen.push(left.swap_remove(random(left.len())));
         }
     }
-    chosen
+    (chosen, by_phase.into_values().flatten().collect())
 }
 
 fn moments(log: &str) -> Vec<Moment> {
