@@ -92,6 +92,7 @@ impl Bridged {
         let address = self.address;
         let target = |port: &Published| port.host.is_ipv6().then(|| (address, port.container).into());
         self.proxy = proxy::start(&mut self.published, target)?;
+        self.published.iter().try_for_each(Published::send_away)?;
         others::ask_to_let_through(firewall, &chains, &bridge)
     }
 

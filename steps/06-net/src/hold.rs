@@ -78,6 +78,19 @@ fn has_ipv6() -> bool {
     fs::read_to_string("/proc/self/net/if_inet6").is_ok_and(|addresses| !addresses.is_empty())
 }
 
+impl Published {
+    /// Sends away who has come to a port that we hold before the rules were there: nobody would ever serve him. The
+    /// next time he finds the container.
+    pub(crate) fn send_away(&self) -> Result<()> {
+        if let (Protocol::Tcp, Some(held)) = (self.protocol, &self.held) {
+            let early = TcpListener::from(held.try_clone()?);
+            early.set_nonblocking(true)?;
+            early.incoming().take_while(Result::is_ok).for_each(drop);
+        }
+        Ok(())
+    }
+}
+
 impl Protocol {
     /// Listens, and tells where: port 0 means any.
     fn listen(self, at: SocketAddr) -> std::io::Result<(SocketAddr, OwnedFd)> {
@@ -114,6 +127,10 @@ impl Protocol {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::net::TcpStream;
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -131,6 +148,16 @@ mod tests {
         );
         drop(held);
         same.hold().unwrap();
+    }
+
+    #[test]
+    fn who_comes_before_the_rules_is_sent_away() {
+        let any: Publish = "127.0.0.1::80".parse().unwrap();
+        let held = any.hold().unwrap();
+        let mut early = TcpStream::connect(held[0].host).unwrap();
+        early.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        held[0].send_away().unwrap();
+        assert_eq!(early.read(&mut [0]).unwrap(), 0);
     }
 
     #[test]
