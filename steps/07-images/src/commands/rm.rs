@@ -26,14 +26,16 @@ pub struct Rm {
 impl Rm {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         let containers = place.containers()?;
-        if self.force {
-            self.kill_all(&containers);
-        }
+        let killed = if self.force { self.kill_all(&containers) } else { Vec::new() };
         for_each(&self.containers, |text| {
             let found =
                 containers.find(text).and_then(|record| Ok((containers.hold(record.clone())?, record)));
             let (held, record) = match found {
                 Err(error) if self.force && error.to_string().starts_with("No such container") => {
+                    // One with `--rm` goes by itself as soon as it is killed.
+                    if killed.contains(&text) {
+                        return answer(format_args!("{text}\n"));
+                    }
                     tell(format_args!("{error:#}"));
                     return Ok(());
                 }
@@ -56,14 +58,19 @@ impl Rm {
         })
     }
 
-    /// None has to wait for the end of another. What goes wrong is told by whoever removes it.
-    fn kill_all(&self, containers: &Containers) {
-        for record in self.containers.iter().filter_map(|text| containers.find(text).ok()) {
-            if containers.is_held(&record).unwrap_or(false) {
+    /// None has to wait for the end of another. What goes wrong is told by whoever removes it. Returns those that ran.
+    fn kill_all(&self, containers: &Containers) -> Vec<&str> {
+        let mut killed = Vec::new();
+        for text in &self.containers {
+            if let Ok(record) = containers.find(text)
+                && containers.is_held(&record).unwrap_or(false)
+            {
                 containers.stop(&record);
                 let _ = send(&record, KILL);
+                killed.push(text.as_str());
             }
         }
+        killed
     }
 
     fn remove(&self, held: Held) -> Result<()> {
