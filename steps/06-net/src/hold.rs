@@ -129,7 +129,10 @@ impl Protocol {
 mod tests {
     use std::io::Read;
     use std::net::TcpStream;
+    use std::os::fd::AsFd;
     use std::time::Duration;
+
+    use nix::poll::{PollFd, PollFlags, poll};
 
     use super::*;
 
@@ -156,6 +159,9 @@ mod tests {
         let held = any.hold().unwrap();
         let mut early = TcpStream::connect(held[0].host).unwrap();
         early.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        // It is in the queue when its last packet has come, which may be a moment later.
+        let queue = held[0].held.as_ref().unwrap();
+        poll(&mut [PollFd::new(queue.as_fd(), PollFlags::POLLIN)], 10_000u16).unwrap();
         held[0].send_away().unwrap();
         assert_eq!(early.read(&mut [0]).unwrap(), 0);
     }

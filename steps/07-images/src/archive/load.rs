@@ -14,7 +14,8 @@ use crate::store::{Store, Writer};
 use crate::text::tell;
 
 // ANCHOR: load
-/// Takes all images of an archive, or those for the platform that is wanted, unpacks them and names them. Returns what Docker says of each.
+/// Takes all images of an archive, or those for the platform that is wanted, unpacks them and names them. Returns what
+/// Docker says of each.
 ///
 /// The process must be root, or root of a user namespace that has the ids of the images' files. Starts threads.
 ///

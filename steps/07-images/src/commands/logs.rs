@@ -31,7 +31,7 @@ pub struct Logs {
     /// Also what its log driver notes about each line: a blank, since ours notes nothing
     #[arg(long)]
     details: bool,
-    /// Only what is newer: a time (2026-11-24T20:53:33Z) or how long ago (10m)
+    /// Only what is newer: a time (2026-11-24T20:53:33Z; without an offset it is UTC) or how long ago (10m)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Only what is older
