@@ -116,6 +116,21 @@ fn one_who_prints_on_in_the_background_keeps_nobody_waiting() {
 }
 
 #[test]
+fn pipe_of_the_caller_that_does_not_wait_loses_nothing() {
+    let Some(boat) = with_box() else { return };
+    for mut command in both(&boat, "", "seq 1 20000; printf last") {
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
+        let mut runs = Background::spawn(command.stdout(writer)).unwrap();
+        // The command holds our copy of the writing end.
+        drop(command);
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        assert!(std::io::read_to_string(reader).unwrap().ends_with("20000\nlast"));
+        assert!(runs.child().wait().unwrap().success());
+    }
+}
+
+#[test]
 fn full_disk_is_told() {
     let Some(boat) = with_box() else { return };
     for mut command in both(&boat, "", "yes") {

@@ -24,6 +24,8 @@ fn c16_whatever_process_1_does_it_ends() {
         "echo ready; kill -STOP $$; sleep 1000",
         // Daemons that nobody waits for, and zombies by the hundred: process 1 does not reap.
         "for n in $(seq 300); do (sleep 0 &) ; done; for n in 1 2 3; do (setsid sleep 1000 &); done; echo ready; exec sleep 1000",
+        // A command in a session of its own. Process 1 leads one anyhow, so that its own `setsid` would fork.
+        "echo ready; setsid sleep 1000; exit",
     ];
     let ends: [(&str, u64); 4] =
         [("stop -t 1 box", 5), ("kill box", 3), ("rm --force box", 3), ("restart -t 0 box", 3)];

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::kit::{Boat, Image, Layer, Ran, Started};
 
-fn boat() -> Option<Boat> {
+pub fn boat() -> Option<Boat> {
     Some(Boat::holding(&Image::usual()?))
 }
 
-fn inspect(boat: &Boat, words: &str) -> Value {
+pub fn inspect(boat: &Boat, words: &str) -> Value {
     let mut all: Value = serde_json::from_str(&boat.coracle(&format!("inspect {words}")).ok()).unwrap();
     all[0].take()
 }

@@ -1,17 +1,9 @@
 //! `inspect`: single fields, also those that the document does not have, and volumes.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::inspect::{boat, inspect};
 use crate::kit::{Boat, Image, Ran, Started, have};
-
-fn boat() -> Option<Boat> {
-    Some(Boat::holding(&Image::usual()?))
-}
-
-fn inspect(boat: &Boat, words: &str) -> Value {
-    let mut all: Value = serde_json::from_str(&boat.coracle(&format!("inspect {words}")).ok()).unwrap();
-    all[0].take()
-}
 
 #[test]
 fn fields_that_are_not_written_are_there_all_the_same() {

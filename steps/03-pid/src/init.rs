@@ -67,8 +67,11 @@ fn forget_caller() -> Result<()> {
         text.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
         let place = RemoteIoVec { base: start, len: text.len() };
         // Not by /proc/self/mem: who has become another user may not open that.
-        process_vm_writev(Pid::this(), &[IoSlice::new(&text)], &[place])
+        let written = process_vm_writev(Pid::this(), &[IoSlice::new(&text)], &[place])
             .context("cannot write over the environment")?;
+        if written < text.len() {
+            bail!("cannot write over the environment: {written} of {} bytes were written", text.len());
+        }
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::container::{Asked, NoInput, Opposite, WorkDirectory, console, relay, 
 use crate::monitor::client::{Attached, Client, Outcome};
 use crate::monitor::detach::DetachKeys;
 use crate::monitor::frames::{Kind, frame, resize};
-use crate::monitor::terminal::terminal_size;
+use crate::monitor::terminal::size_option;
 use crate::monitor::{Settings, program};
 use crate::records::{Containers, Recipe, Record, Status};
 use crate::sealed;
@@ -122,9 +122,7 @@ impl Exec {
         let (mut command, _open) = sealed::program()?;
         command.arg("--root").arg(place.directory()?).args(["exec", "--report"]);
         command.args(self.tty.then_some("--tty"));
-        command.args(
-            terminal_size().map(|size| format!("--size={}", size.map(|byte| byte.to_string()).join(","))),
-        );
+        command.args(size_option());
         for file in &self.env_file {
             // The other one is in the same directory as we are.
             command.arg("--env-file").arg(file);

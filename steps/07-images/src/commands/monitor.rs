@@ -20,7 +20,7 @@ use crate::container::{Asked, console, streams};
 use crate::monitor::client::{Client, bind};
 use crate::monitor::frames::{Kind, frame, resize};
 use crate::monitor::log::Log;
-use crate::monitor::terminal::terminal_size;
+use crate::monitor::terminal::size_option;
 use crate::monitor::{SOCKET, Settings, close_all_at_exec, log, program};
 use crate::records::{Held, Recipe, State, Status, now};
 use crate::sealed;
@@ -56,9 +56,7 @@ pub(super) fn start_monitor(place: &Place, held: Held, observe: bool) -> Result<
     let (mut command, _open) = sealed::program()?;
     let root = place.directory()?.canonicalize().context("cannot find the state directory")?;
     command.arg("--root").arg(root).args(["monitor", &held.record.id]);
-    if let Some(size) = terminal_size() {
-        command.arg(format!("--size={}", size.map(|byte| byte.to_string()).join(",")));
-    }
+    command.args(size_option());
     if observe {
         command.arg("--observe");
     }

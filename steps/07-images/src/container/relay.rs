@@ -90,8 +90,12 @@ impl Passage {
     }
 
     fn is_ready(&self) -> bool {
+        self.wait(PollTimeout::ZERO)
+    }
+
+    fn wait(&self, limit: PollTimeout) -> bool {
         let (descriptor, flags) = self.waits_for();
-        poll(&mut [PollFd::new(descriptor, flags)], PollTimeout::ZERO).is_ok_and(|count| count > 0)
+        poll(&mut [PollFd::new(descriptor, flags)], limit).is_ok_and(|count| count > 0)
     }
 
     /// What can be done without waiting. False: this way is closed.
@@ -111,6 +115,8 @@ impl Passage {
     fn pass_all(&mut self) {
         for _ in 0..=LOADS {
             while !self.held.is_empty() {
+                // The caller's file may be one that does not wait by itself (O_NONBLOCK).
+                self.wait(PollTimeout::NONE);
                 if !self.write() {
                     return;
                 }

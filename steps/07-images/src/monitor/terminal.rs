@@ -16,6 +16,11 @@ pub fn terminal_size() -> Option<[u8; 4]> {
     Some([a, b, c, d])
 }
 
+/// The size as a word for the process that makes the container's terminal: `--size=0,24,0,80`.
+pub fn size_option() -> Option<String> {
+    terminal_size().map(|size| format!("--size={}", size.map(|byte| byte.to_string()).join(",")))
+}
+
 /// Nothing stays in a buffer. Whoever does not read any more ends us, as SIGPIPE would.
 pub(super) fn print(to: &impl AsFd, text: &[u8]) -> Result<()> {
     let copy = to.as_fd().try_clone_to_owned().context("cannot write to the standard output")?;
