@@ -176,8 +176,9 @@ fn a_terminal_that_is_always_busy_does_not_keep_signals_waiting() {
     let script = "trap 'exit 5' TERM; echo runs; while :; do sleep 0.01; done";
     let mut host = Host::start(&mut walls(&["serve:/dev/zero", "--", "sh", "-c", script]));
     host.says("runs");
+    let container = host.container();
     host.signal(Signal::SIGTERM);
-    ends(host.container());
+    ends(container);
     host.kill();
 }
 
