@@ -7,7 +7,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use nix::unistd::{Uid, User};
-use serde_json::{Value, json};
 
 use crate::{KINDS, Kind, inode};
 
@@ -104,13 +103,28 @@ fn printable(text: &str) -> String {
 }
 
 /// The list in the form of `lsns --json`.
-pub fn json(namespaces: &[Namespace]) -> Value {
+pub fn json(namespaces: &[Namespace]) -> String {
     let rows = namespaces.iter().map(|ns| {
-        json!({
-            "ns": ns.inode, "type": ns.kind.name, "nprocs": ns.processes,
-            "pid": ns.pid, "user": ns.user, "command": ns.command,
-        })
+        format!(
+            r#"      {{"ns": {}, "type": "{}", "nprocs": {}, "pid": {}, "user": {}, "command": {}}}"#,
+            ns.inode,
+            ns.kind.name,
+            ns.processes,
+            ns.pid,
+            quoted(&ns.user),
+            quoted(&ns.command)
+        )
     });
-    json!({ "namespaces": rows.collect::<Vec<_>>() })
+    format!("{{\n   \"namespaces\": [\n{}\n   ]\n}}\n", rows.collect::<Vec<_>>().join(",\n"))
+}
+
+/// A string of JSON: quotation marks, backslashes and control characters are escaped (RFC 8259, section 7).
+fn quoted(text: &str) -> String {
+    let escaped = text.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
 }
 // ANCHOR_END: table

@@ -53,7 +53,7 @@ impl Lsns {
     pub fn run(self) -> Result<u8> {
         let namespaces = lsns::list(self.kind.as_deref())?;
         match self.json {
-            true => println!("{:#}", lsns::json(&namespaces)),
+            true => print!("{}", lsns::json(&namespaces)),
             false => print!("{}", lsns::table(&namespaces)),
         }
         Ok(0)

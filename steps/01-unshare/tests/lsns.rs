@@ -82,7 +82,7 @@ fn the_oldest_process_stands_for_its_namespace() {
 
 #[test]
 fn a_command_line_cannot_play_with_the_terminal() {
-    let name = "\u{1b}[31m\nred";
+    let name = "\u{1b}[31m\nred \"\\\u{9f}\u{7f}é";
     let mut unshare = command(env!("CARGO_BIN_EXE_step01"));
     unshare.args(["unshare", "--map-root-user", "--uts", "sh", "-c", "echo; read line; :", name]);
     let unshare = unshare.stdin(Stdio::piped()).stdout(Stdio::piped());
