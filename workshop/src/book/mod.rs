@@ -8,6 +8,7 @@ mod compare;
 mod courses;
 mod desk;
 mod differences;
+mod edit;
 mod executed;
 mod figures;
 pub mod fix;
@@ -136,6 +137,9 @@ fn build(book: &Path, folder: Option<&Path>) -> Result<bool> {
     let folder = folder.map_or_else(usual, Path::to_owned);
     let mut command = Command::new("mdbook");
     command.arg("build").arg(book).arg("--dest-dir").arg(&folder);
+    if let Some(template) = edit::template(book) {
+        command.env("MDBOOK_OUTPUT__HTML__EDIT_URL_TEMPLATE", template);
+    }
     match command.status() {
         Ok(status) => Ok(status.success() && executed::print(book, &folder).map(|()| true)?),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
