@@ -35,7 +35,7 @@ use crate::container::Walls;
 use crate::exec::exec;
 use crate::init::init;
 use crate::join::born_beside;
-use crate::kernel::{by_default, clone3, close_all_but, leave};
+use crate::kernel::{by_default, clone3, close_all_but, leave, leave_keys};
 use crate::running::Child;
 use crate::{Container, Failed, Last, Running, Signals};
 
@@ -167,6 +167,9 @@ fn dialogue(container: &Container, last: Last, channel: &Channel, signals: &Sign
     if matches!(last, Last::Return) {
         // The isolations are the work, which may be long: ^C ends it.
         signals.restore();
+    } else {
+        // As with descriptors: who possesses a key may use it. Before the isolations, of which the last may forbid this.
+        leave_keys()?;
     }
     for isolation in &container.process {
         isolation.in_container()?;

@@ -1,10 +1,11 @@
-//! The few system calls for which no library has a safe name: all of the workshop's `unsafe`
-//! code is in this file.
+//! The few system calls for which no library has a safe name: all of this step's `unsafe` code is
+//! in this file.
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{ForkResult, Pid};
 use step01_unshare::Namespaces;
 
@@ -42,10 +43,11 @@ fn clone3_with(flags: u64, exit_signal: u64) -> Result<Option<(Pid, OwnedFd)>, E
 // ANCHOR_END: clone3
 
 // ANCHOR: fork
-/// The plain fork of `init` (`man 2 fork`).
+/// The plain fork of `init` and of a `Companion` (`man 2 fork`).
 #[expect(unsafe_code, reason = "fork copies a process in which other threads might hold locks")]
 pub(crate) fn fork() -> nix::Result<ForkResult> {
-    // SAFETY: the container's side was cloned from one thread and has started none.
+    // SAFETY: there is one thread only: the container's side was cloned from one and has started none, and elsewhere
+    // `refuse_threads` has looked.
     unsafe { nix::unistd::fork() }
 }
 // ANCHOR_END: fork
@@ -79,6 +81,28 @@ pub(crate) fn close_all_but(kept: &[RawFd]) -> Result<(), Errno> {
     Ok(())
 }
 // ANCHOR_END: close
+
+// ANCHOR: keys
+/// Leaves the session keyring that this process was born with for a new one, which is empty
+/// (`man 7 session-keyring`, `man 2 keyctl`).
+#[expect(unsafe_code, reason = "neither nix nor rustix has keyctl")]
+pub(crate) fn leave_keys() -> Result<()> {
+    let without_a_name: *const libc::c_char = std::ptr::null();
+    // SAFETY: the call takes integers, and no name is what a null pointer means.
+    let joined =
+        unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, without_a_name) };
+    match Errno::result(joined).map(drop) {
+        // A kernel without keys; or a filter of system calls stands before it, for the command too.
+        Err(Errno::ENOSYS | Errno::EPERM) => Ok(()),
+        Err(Errno::EDQUOT) => bail!(
+            "cannot make a session keyring: {}: this user has as many keys as are allowed\n\
+             sudo sysctl kernel.keys.maxkeys=2000 kernel.keys.maxbytes=200000",
+            Errno::EDQUOT
+        ),
+        other => other.context("cannot make a session keyring"),
+    }
+}
+// ANCHOR_END: keys
 
 // ANCHOR: keep
 /// Lets all descriptors from 3 on stay open in the program that this process becomes.
@@ -151,5 +175,13 @@ pub(crate) fn is_ignored(signal: Signal) -> bool {
 pub(crate) fn by_default(which: Signal) {
     // SAFETY: SIG_DFL is no function of ours. The only error is EINVAL, for SIGKILL and SIGSTOP.
     let _ = unsafe { signal(which, SigHandler::SigDfl) };
+}
+
+/// For a process that stays when its caller has gone (`man 7 daemon`): no signal is blocked or ignored any more, whatever
+/// the caller did not want to hear. But for SIGPIPE, on whose being ignored Rust's own programs rely.
+pub fn hear_all_signals() {
+    Signal::iterator().filter(|signal| *signal != Signal::SIGPIPE).for_each(by_default);
+    // The only error is EINVAL, for a wrong first argument.
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 // ANCHOR_END: by_default

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use common::{Host, LIMIT, end, step03};
 use nix::unistd::Pid;
-use support::{NotApplicable, Role, children, not_applicable, wait_until};
+use support::{NotApplicable, Role, children, not_applicable, not_run, wait_until};
 
 /// The same words through a shell that opens a folder of the host as number 9.
 fn with_a_folder_open(words: &[&str]) -> std::process::Command {
@@ -73,6 +73,40 @@ fn the_command_itself_cannot_be_reached_through_a_descriptor_of_the_host() {
     let end = end(&mut with_a_folder_open(&words));
     assert_eq!((end.code, end.stdout.as_str()), (127, ""));
     assert_eq!(end.stderr, "step03: cannot run /proc/self/fd/9/bin/sh: there is no such file\n");
+}
+
+/// Perl's own way to a system call that nothing else has a command for; it wants its words in variables.
+fn perl(line: &str) -> String {
+    format!("my ($type, $name, $value) = ('user', 'coracle-test', 'secret'); {line}")
+}
+
+#[test]
+fn keys_of_the_caller_stay_outside() {
+    let Some(perl_is) = support::program("perl") else {
+        return not_run("perl is missing: apt-get install perl-base");
+    };
+    let (keyctl, add_key) = (libc::SYS_keyctl, libc::SYS_add_key);
+    // -3 is the session keyring; 1 joins a new one, 10 searches.
+    let search = perl(&format!("print syscall({keyctl}, 10, -3, $type, $name, 0) > 0 ? 'found' : 'none'"));
+    let with_a_key = |command: &std::process::Command| {
+        let add = perl(&format!(
+            "syscall({keyctl}, 1, 0); syscall({add_key}, $type, $name, $value, 6, -3) > 0 or exit 99; exec @ARGV"
+        ));
+        let mut caller = support::command(&perl_is);
+        caller.args(["-e", &add]).arg(command.get_program()).args(command.get_args());
+        end(&mut caller)
+    };
+    let mut plain = support::command(&perl_is);
+    let seen = with_a_key(plain.args(["-e", &search]));
+    if seen.code == 99 {
+        return not_run("there are no keys here: a container of Docker's forbids them");
+    }
+    assert_eq!(seen.stdout, "found");
+    for options in [&[][..], &["--init"]] {
+        let words = [options, &["perl", "-e", &search][..]].concat();
+        let seen = with_a_key(&step03(&words));
+        assert_eq!((seen.code, &*seen.stdout, &*seen.stderr), (0, "none", ""), "{options:?}");
+    }
 }
 
 #[test]
