@@ -1,8 +1,9 @@
 //! Restart policies, and `restart`.
 
-use support::wait_until;
+use nix::unistd::Pid;
+use support::{status, wait_until};
 
-use crate::kit::{Boat, LIMIT, first_process};
+use crate::kit::{Boat, LIMIT, Ran, first_process};
 
 #[test]
 fn failing_command_is_started_again_so_often() {
@@ -37,6 +38,29 @@ fn stopped_container_stays_down_whatever_its_policy() {
             boat.coracle("rm stays").ok();
         }
     }
+}
+
+/// A mask of signals, as /proc/PID/status has it: of those with a name. Two more are the C library's own, which ignores
+/// them in whatever it starts.
+fn mask(pid: Pid, name: &str) -> u32 {
+    u64::from_str_radix(&status(pid).unwrap()[name], 16).unwrap() as u32 & (u32::MAX >> 1)
+}
+
+#[test]
+fn no_signal_is_blocked_or_ignored_whoever_starts_it() {
+    let Some(boat) = Boat::new() else { return };
+    let run = boat.run_command("-d --name hears --restart always", &["sleep", "1000"]);
+    let mut shell = support::command("sh");
+    shell.args(["-c", "trap '' HUP INT QUIT USR1; exec \"$@\"", "sh"]).arg(run.get_program());
+    Ran::of(shell.args(run.get_args()).env("HOME", boat.path("")).stdin(std::process::Stdio::null())).ok();
+    for restarts in ["0", "1"] {
+        let state = || boat.coracle("inspect --format {{.RestartCount}},{{.State.Running}} hears").ok();
+        wait_until("it runs", LIMIT, || state() == format!("{restarts},true"));
+        let first = first_process(&boat.root()).unwrap();
+        assert_eq!((mask(first, "SigBlk"), mask(first, "SigIgn")), (0, 0), "after {restarts} restarts");
+        support::command("kill").args(["-KILL", &first.to_string()]).status().unwrap();
+    }
+    boat.coracle("rm --force hears").ok();
 }
 
 #[test]

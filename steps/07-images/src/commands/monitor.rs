@@ -13,7 +13,7 @@ use clap::Args;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{chdir, dup2_stdin, dup2_stdout, setsid};
 use step01_unshare::{message, observe};
-use step03_pid::{Container, Failed, inherited};
+use step03_pid::{Container, Failed, hear_all_signals, inherited};
 
 use super::{Asking, Place, RunArgs, tidy, with_code};
 use crate::container::{Asked, console, streams};
@@ -76,8 +76,9 @@ pub(super) fn start_monitor(place: &Place, held: Held, observe: bool) -> Result<
 pub fn monitor(place: &Place, args: &Monitor, walls: impl Fn(&Asked) -> Result<Container>) -> Result<u8> {
     let directory = place.directory()?.join("containers").join(&args.id);
     let (line, lock) = take_line_and_lock()?;
-    // From here on the terminal of whoever started us is none of our business.
+    // From here on neither the terminal of whoever started us nor what he ignores is our business, or our container's.
     let _ = setsid();
+    hear_all_signals();
     chdir("/").context("cannot change to /")?;
     let mut held = Held::take_over(directory, lock)?;
     let mut line = Some(line);
