@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -217,6 +218,68 @@ fn c3_nobody_inside_can_look_at_the_one_who_joins() {
     for secret in ["s3cret", "coracle", boat.root().to_str().unwrap()] {
         assert!(!seen.contains(secret), "it has seen {secret}: {seen}");
     }
+}
+
+#[test]
+fn c17_number_that_a_process_of_the_hosts_has_by_now_is_not_entered() {
+    if !have(&[("strace", "strace"), ("sleep", "coreutils")]) {
+        return;
+    }
+    let Some(boat) = with_box("") else { return };
+    if Role::here() != Role::Root {
+        return not_applicable(NotApplicable::NeedsRoot);
+    }
+    let last = Path::new("/proc/sys/kernel/ns_last_pid");
+    let outside = boat.path("outside");
+    let number = first_process(&boat.root()).unwrap();
+    // It has looked at the record, and rests before it goes in.
+    let joins = exec_command(&boat, "", &["touch", outside.to_str().unwrap()]);
+    let mut slow = Command::new("strace");
+    slow.args(["-o", "/dev/null", "-e", "inject=clone3:delay_enter=6000000"]);
+    slow.arg(joins.get_program()).args(joins.get_args()).env("HOME", boat.path("")).stdin(Stdio::null());
+    let mut slow = Background::spawn(slow.stdout(Stdio::null()).stderr(Stdio::piped())).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    boat.coracle("kill box").ok();
+    wait_until("the number is free", LIMIT, || !is_alive(number));
+    let is_taken = (0..50).any(|_| {
+        fs::write(last, (number.as_raw() - 1).to_string()).unwrap();
+        let mut sleep = Background::spawn(Command::new("sleep").arg("60")).unwrap();
+        if sleep.pid() == number {
+            // It ends with the test.
+            std::mem::forget(sleep);
+            return true;
+        }
+        sleep.child().kill().unwrap();
+        false
+    });
+    if !is_taken {
+        return support::not_run("others were faster to take the number");
+    }
+    let code = slow.child().wait().unwrap().code();
+    let _ = kill(number, Signal::SIGKILL);
+    let said = std::io::read_to_string(slow.child().stderr.take().unwrap()).unwrap();
+    assert!(!outside.exists(), "the command has run among the host's processes");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("is not running"), "{said}");
+}
+
+#[test]
+fn what_the_caller_has_open_or_masks_is_not_its_own() {
+    let Some(boat) = with_box("") else { return };
+    let with_more = |command: &Command| {
+        let mut shell = support::command("sh");
+        shell.args(["-c", "umask 077; exec \"$@\" 7</etc/passwd", "sh"]).arg(command.get_program());
+        shell.args(command.get_args()).env("HOME", boat.path("")).stdin(Stdio::null());
+        Ran::of(&mut shell)
+    };
+    assert_eq!(with_more(&exec_command(&boat, "", &["sh", "-c", "umask"])).ok(), "0022");
+    // Whoever waits for the end of that file would wait as long as the command runs.
+    with_more(&exec_command(&boat, "-d", &["sleep", "777"])).ok();
+    let inner = process_named(&boat, "sleep\x00777\0");
+    let monitor: i32 = status(inner).unwrap()["PPid"].parse().unwrap();
+    let open = fs::read_dir(format!("/proc/{monitor}/fd")).unwrap();
+    let mut open = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    assert!(!open.any(|file| file == Path::new("/etc/passwd")));
 }
 
 #[test]

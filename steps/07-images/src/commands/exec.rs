@@ -21,7 +21,7 @@ use crate::monitor::client::{Attached, Client, Outcome};
 use crate::monitor::detach::DetachKeys;
 use crate::monitor::frames::{Kind, frame, resize};
 use crate::monitor::terminal::size_option;
-use crate::monitor::{Settings, program};
+use crate::monitor::{Settings, close_all_at_exec, program};
 use crate::records::{Containers, Recipe, Record, Status};
 use crate::sealed;
 
@@ -96,7 +96,7 @@ impl Exec {
         let asked = Asked::new(record.id.clone(), directory, image, run)?;
         let container = Container::new().beside(pid);
         if self.report {
-            return self.stay(container, &asked);
+            return self.stay(container, &asked, record, pid);
         }
         let (inside, mut relay) = relay(self.interactive, true, true)?;
         let mut container = container.with_process(inside);
@@ -104,6 +104,7 @@ impl Exec {
             container = container.with_process(NoInput);
         }
         let created = self.in_place(container, &asked).create(asked.last()?)?;
+        is_the_containers(record, pid)?;
         created.start()?.wait_and_serve(Some(&mut relay))
     }
 
@@ -137,6 +138,8 @@ impl Exec {
         }
         command.args(&self.words);
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
+        // As with a container's monitor: it may stay for days, and what our caller has open shall not.
+        close_all_at_exec()?;
         command.spawn().context("cannot start this program again")?;
         // It has the other end of the line, and we hear of its end as long as we have not.
         drop(command);
@@ -163,7 +166,7 @@ impl Exec {
     }
 
     /// Starts the command, and becomes the small program that waits for it.
-    fn stay(&self, container: Container, asked: &Asked) -> Result<u8> {
+    fn stay(&self, container: Container, asked: &Asked, record: &Record, pid: Pid) -> Result<u8> {
         // Before the command is born: otherwise the terminal of whoever asked would be its own.
         let _ = setsid();
         let line = std::io::stdin().as_fd().try_clone_to_owned().context("cannot duplicate a descriptor")?;
@@ -172,6 +175,7 @@ impl Exec {
             false => (container.with_process(NoInput), None),
         };
         let created = self.in_place(container, asked).create(asked.last()?)?;
+        is_the_containers(record, pid)?;
         let terminal = opposite.map(Opposite::receive).transpose()?;
         if let Some(terminal) = &terminal {
             resize(terminal, &self.size);
@@ -183,6 +187,15 @@ impl Exec {
         let mut small = program();
         small.args(settings.words()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Err(running.hand_over(&mut small))
+    }
+}
+
+/// Whether the number was that of the container's process all the time: the container may have ended before we were in,
+/// and the number may have become another process's, one of the host's. What we have made there has not run anything.
+fn is_the_containers(record: &Record, pid: Pid) -> Result<()> {
+    match record.state.open_pid() == Some(pid.as_raw()) {
+        true => Ok(()),
+        false => bail!("Container {} is not running", record.id),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use nix::sys::stat::{Mode as Permissions, umask};
 use nix::unistd::{dup2_stdin, fchdir, getcwd, setgid, setgroups, setuid};
 use rustix::fs::{FileType, Mode, OFlags, open};
 use rustix::io::Errno;
@@ -89,6 +90,8 @@ impl Isolation for Identity {
         // Now that no more files have to be opened, and as long as we are root.
         limits::begin();
         self.limits.iter().try_for_each(Ulimit::set)?;
+        // What one more command makes shall not depend on who has asked for it.
+        umask(Permissions::from_bits_truncate(0o022));
         if !self.has_range {
             if !uid.is_root() || gid.as_raw() != 0 || !self.groups.is_empty() {
                 bail!(
