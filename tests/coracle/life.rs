@@ -132,13 +132,28 @@ fn garbage_among_the_containers_is_no_container() {
     let Some(boat) = Boat::new() else { return };
     boat.run("--name kept", &["true"]).ok();
     let folder = boat.root().join("containers");
-    let kept = folder.join(&names(&folder)[0]);
     // Half-made by somebody who was killed; cut by a power failure.
     std::fs::create_dir(folder.join("0123")).unwrap();
     std::fs::write(folder.join("0123/config.json"), "{\"id\": \"012").unwrap();
     assert_eq!(boat.coracle("ps --all --quiet").ok().len(), 12);
     assert_eq!(names(&folder).len(), 1, "the half-made one is swept");
-    std::fs::write(kept.join("state.json"), "").unwrap();
-    assert_eq!(boat.coracle("ps --all --quiet").ok(), "");
+}
+
+#[test]
+fn h3_container_whose_state_a_power_cut_has_emptied_keeps_its_files() {
+    let Some(boat) = Boat::new() else { return };
+    boat.run("--name kept", &["sh", "-c", "cat /work 2>/dev/null || echo mine >/work"]).ok();
+    let folder = boat.root().join("containers");
+    let kept = folder.join(&names(&folder)[0]);
+    for damage in ["", "{\"status\": \"exi"] {
+        std::fs::write(kept.join("state.json"), damage).unwrap();
+        for _ in 0..2 {
+            let seen = boat.coracle("ps --all --format {{.Names}}:{{.Status}}").ok();
+            assert!(seen.starts_with("kept:Exited (137)"), "{seen}");
+        }
+        assert_eq!(boat.coracle("start --attach kept").ok(), "mine");
+    }
+    std::fs::remove_file(kept.join("state.json")).unwrap();
+    boat.coracle("rm kept").ok();
     boat.assert_no_container();
 }

@@ -126,6 +126,8 @@ pub(super) fn remove_directory(directory: &Path) -> Result<()> {
             task::in_child(move || crate::store::remove_tree(&path).with_context(|| cannot(&path)))?;
         }
     }
+    // With them it would be a container whose state was lost.
+    let _ = fs::remove_file(directory.join(recipe::WORDS));
     for _ in 0..REMOVALS {
         match fs::remove_dir_all(directory) {
             // Somebody who wants it to stop wrote that down meanwhile.

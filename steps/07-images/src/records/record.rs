@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::recipe::WORDS;
 use crate::container::MountPoint;
 use crate::digest::Digest;
 
@@ -100,10 +101,14 @@ pub enum Status {
 // ANCHOR_END: record
 
 impl Record {
-    /// Reads both files. One that is missing or makes no sense is an error.
+    /// Reads both files. One that is missing or makes no sense is an error; but a container that was made to its end, and
+    /// of which only the state is lost, has files that are somebody's work.
     pub(crate) fn read(directory: &Path) -> Result<Self> {
         let mut record: Self = read(&directory.join("config.json"))?;
-        record.state = read(&directory.join("state.json"))?;
+        record.state = match read(&directory.join("state.json")) {
+            Err(_) if directory.join(WORDS).exists() => State::lost(record.created),
+            other => other?,
+        };
         Ok(record)
     }
 
@@ -127,6 +132,15 @@ impl State {
             started: Some(now()),
             ..Self::default()
         }
+    }
+
+    /// Nobody knows how far it has come, as after a power cut: it does not run.
+    fn lost(created: f64) -> Self {
+        let mut lost = Self { status: Status::Running, ..Self::default() };
+        lost.end(137, "its state was lost, as by a power cut");
+        // No later moment is known.
+        lost.finished = Some(created);
+        lost
     }
 
     /// Its process id, if the process of this id is still the one that was started.
