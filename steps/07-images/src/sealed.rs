@@ -38,7 +38,8 @@ pub(crate) fn seal() -> Result<()> {
     Err(program.args(std::env::args_os().skip(1)).exec()).context("cannot start this program again")
 }
 
-/// This program as a command. The descriptor has to be open until it is started.
+/// This program as a command. The descriptor has to be open until it is started, and not longer: a mount at no place can
+/// be made writable again by whoever may mount and finds the file, as long as somebody has that mount open.
 ///
 /// # Errors
 /// No file that nobody can write can be made.
