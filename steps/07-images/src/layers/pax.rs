@@ -21,9 +21,12 @@ pub struct Extended {
 }
 
 impl Extended {
-    /// Reads the records of a POSIX extended header, or says what is wrong with one.
+    /// Reads the records of a POSIX extended header, or says what is wrong with one. They take the place of those of
+    /// another one before, as in Go's archive/tar: a row of headers shall not fill the memory.
     pub fn read(&mut self, mut records: &[u8]) -> Result<(), &'static str> {
         const BAD: &str = "an extended header's record has a wrong length";
+        let (gnu_path, gnu_link) = (self.gnu_path.take(), self.gnu_link.take());
+        *self = Self { gnu_path, gnu_link, ..Self::default() };
         while !records.is_empty() {
             let space = records.iter().position(|byte| *byte == b' ').ok_or(BAD)?;
             let length: usize =
@@ -105,6 +108,15 @@ mod tests {
         let mut extended = Extended::default();
         extended.read(b"32 SCHILY.xattr.user.x=a\n=b 9 c\n").unwrap();
         assert_eq!(extended.xattrs, [(b"user.x".to_vec(), b"a\n=b 9 c".to_vec())]);
+    }
+
+    #[test]
+    fn l18_of_a_row_of_headers_the_last_one_is_kept() {
+        let mut extended = Extended { gnu_path: Some(b"long".to_vec()), ..Extended::default() };
+        extended.read(b"10 path=a\n24 SCHILY.xattr.user.a=\n").unwrap();
+        extended.read(b"25 SCHILY.xattr.user.b=1\n").unwrap();
+        assert_eq!(extended.xattrs, [(b"user.b".to_vec(), b"1".to_vec())]);
+        assert_eq!((extended.path, extended.gnu_path), (None, Some(b"long".to_vec())));
     }
 
     #[test]
