@@ -33,7 +33,9 @@ impl Isolation for Overlay {
         let volatile = if self.volatile { ",volatile" } else { "" };
         let lower = lower.join(":");
         let options = format!("lowerdir={lower},upperdir=upper,workdir=work,userxattr{volatile}");
-        mount(Some("overlay"), "merged", Some("overlay"), MsFlags::empty(), Some(&*options))
+        // Root may place what an image has of device nodes, or make one. What may be opened is in /dev: through any other
+        // node it would be the host's disk, for everybody in there whom the node's mode allows it.
+        mount(Some("overlay"), "merged", Some("overlay"), MsFlags::MS_NODEV, Some(&*options))
             .context("cannot mount the image's layers with overlayfs")
     }
 }

@@ -118,12 +118,13 @@ fn copy_one(from: BorrowedFd<'_>, to: &OwnedFd, name: &std::ffi::CStr, depth: us
             symlinkat(readlinkat(from, name, Vec::new())?, to, name)?;
             open_path(to.as_fd(), name)?
         }
-        FileType::Socket => return Ok(()),
-        _ => match mknodat(to, name, kind, Mode::from_raw_mode(0o600), status.st_rdev) {
-            // An ordinary user has no devices to give.
-            Err(Errno::PERM) => return Ok(()),
-            other => other.and_then(|()| open_path(to.as_fd(), name))?,
-        },
+        FileType::Fifo => {
+            mknodat(to, name, kind, Mode::from_raw_mode(0o600), 0)?;
+            open_path(to.as_fd(), name)?
+        }
+        // A socket is nothing without its owner; and through a device node in a volume it could be opened, as in the
+        // image it cannot.
+        _ => return Ok(()),
     };
     keep_metadata(&open_path(from, name)?, &made, &status, kind)
 }
