@@ -18,7 +18,7 @@ use crate::folder::Folder;
 use crate::link::Veth;
 use crate::netlink::Netlink;
 use crate::resolv::{self, Files, Resolver};
-use crate::{NamesArgs, Published, others, proxy, say};
+use crate::{NamesArgs, Published, forwarding, others, proxy, say};
 
 // ANCHOR: bridged
 /// The container's end of the cable.
@@ -81,6 +81,7 @@ impl Bridged {
             bridge::set("ipv4", BRIDGE, "route_localnet")?;
         }
         let rules = Rules {
+            only_for_us: &forwarding::only_for_us(&bridge.alias),
             name: &name,
             address: self.address,
             subnet: self.subnet,

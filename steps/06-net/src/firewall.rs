@@ -88,6 +88,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) published: &'a [Published],
     /// A name server that listens on the host's loopback only.
     pub(crate) resolver: Option<Ipv4Addr>,
+    /// Links from which the host forwards for our sake alone.
+    pub(crate) only_for_us: &'a [String],
 }
 // ANCHOR_END: what
 
@@ -99,6 +101,7 @@ impl Rules<'_> {
         let hardware = hardware(*address).map(|byte| format!("{byte:02x}")).join(":");
         let (from_outside, from_host) = self.published();
         let (resolver, from_resolver) = self.resolver();
+        let from_others = self.from_others();
         format!(
             r#"table ip {name} {{
                 flags owner;
@@ -126,6 +129,7 @@ impl Rules<'_> {
                 chain forward {{
                     type filter hook forward priority filter;
                     ip daddr {address} iifname != "{BRIDGE}" ct state new ct status & dnat == 0 drop;
+                    {from_others}
                 }};
                 # Out there nobody knows our addresses: they see the host's. The same for who
                 # would otherwise be answered past the host: its loopback, and neighbours.
@@ -151,6 +155,15 @@ impl Rules<'_> {
     // ANCHOR_END: rules
 
     // ANCHOR: published
+    /// Where the host forwards for our sake alone, it does so to us alone.
+    fn from_others(&self) -> String {
+        if self.only_for_us.is_empty() {
+            return String::new();
+        }
+        let links = self.only_for_us.join("\", \"");
+        format!("iifname {{ \"{links}\" }} oifname != \"{BRIDGE}\" ct state new ct status & dnat == 0 drop;")
+    }
+
     /// Who connects to a published port is sent on to the container: from outside, and from
     /// the host itself. What the host calls 127.0.0.1 is not for others to use.
     fn published(&self) -> (String, String) {

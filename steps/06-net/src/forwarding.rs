@@ -38,17 +38,19 @@ pub(crate) fn switch_on() -> Result<()> {
     fs::write(FORWARD, ON_FOR_US).with_context(|| format!("cannot write {ON_FOR_US} to {FORWARD}"))
 }
 
+/// The links between which nothing would be forwarded without us: a laptop does not become a router for all whom it meets.
+pub(crate) fn only_for_us(remembered: &str) -> Vec<String> {
+    let Some((_, single)) = as_it_was(remembered).filter(|_| is_for_us()) else { return Vec::new() };
+    let is_ours = |link: &str| link.starts_with("coracle");
+    let is_plain =
+        |link: &str| link.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
+    let all = links().into_iter().filter(|link| !["all", "default", "lo"].contains(&&**link));
+    all.filter(|link| !is_ours(link) && is_plain(link) && !single.split(',').any(|one| one == link)).collect()
+}
+
 /// Puts back what [`remember`] has found, unless somebody else has changed it meanwhile.
 pub(crate) fn put_back(remembered: &str) -> Result<()> {
-    let Some(words) = remembered.strip_prefix("forwarding was off, accept_redirects ") else {
-        return Ok(());
-    };
-    let now = fs::read_to_string(FORWARD).with_context(|| format!("cannot read {FORWARD}"))?;
-    if now.trim() != ON_FOR_US {
-        return Ok(());
-    }
-    let (words, _) = words.split_once(';').unwrap_or((words, ""));
-    let (accept, single) = words.split_once(", but for: ").unwrap_or((words, ""));
+    let Some((accept, single)) = as_it_was(remembered).filter(|_| is_for_us()) else { return Ok(()) };
     fs::write(FORWARD, "0").with_context(|| format!("cannot write 0 to {FORWARD}"))?;
     // The kernel changes this one along with forwarding.
     fs::write(redirects(), accept).with_context(|| format!("cannot write {accept} to {}", redirects()))?;
@@ -61,6 +63,19 @@ pub(crate) fn put_back(remembered: &str) -> Result<()> {
 // ANCHOR_END: forwarding
 
 // ANCHOR: switches
+/// Of what [`remember`] says, where it was off: the one switch, and the links. Where there is nothing to split at, all is
+/// the first half.
+fn as_it_was(remembered: &str) -> Option<(&str, &str)> {
+    let words = remembered.strip_prefix("forwarding was off, accept_redirects ")?;
+    let (words, _) = words.split_once(';').unwrap_or((words, ""));
+    Some(words.split_once(", but for: ").unwrap_or((words, "")))
+}
+
+/// Whether it is on, and for nobody else.
+fn is_for_us() -> bool {
+    fs::read_to_string(FORWARD).is_ok_and(|text| text.trim() == ON_FOR_US)
+}
+
 fn is_on(file: &str) -> bool {
     fs::read_to_string(file).is_ok_and(|text| text.trim() != "0")
 }

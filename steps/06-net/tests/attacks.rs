@@ -53,6 +53,46 @@ fn c19_ports_that_are_not_published_are_out_of_reach_from_outside() {
 }
 
 #[test]
+fn c19_host_that_forwards_for_us_is_no_router_for_others() {
+    let Some(lab) = Lab::of_root() else { return };
+    // A second network, such as one behind a tunnel: it is the host's alone.
+    ip("link add private type veth peer name far");
+    ip("link set far up");
+    ip("link set private up");
+    ip("address add 198.51.100.1/24 dev private");
+    in_network_of(lab.outside(), || ip("route add 198.51.100.0/24 via 192.0.2.1"));
+    let judge = "add table ip judge; add chain ip judge late { type filter hook forward priority 100; };
+        add rule ip judge late udp dport 7777 counter";
+    assert!(command("nft").arg(judge).status().unwrap().success());
+    let asks_through_us = || {
+        in_network_of(lab.outside(), || {
+            let socket = UdpSocket::bind("192.0.2.2:0").unwrap();
+            socket.send_to(b"hello", "198.51.100.7:7777").unwrap();
+        });
+    };
+    let forward = |value: &str| fs::write("/proc/sys/net/ipv4/ip_forward", value).unwrap();
+    forward("0");
+    let started = lab.start("-p 8080:8080", "sleep 60");
+    asks_through_us();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(forwarded(), 0);
+    // Who forwards for others already goes on.
+    drop(started);
+    lab.run("", "true");
+    forward("1");
+    let _started = lab.start("", "sleep 60");
+    asks_through_us();
+    support::wait_until("it passes", LIMIT, || forwarded() > 0);
+}
+
+/// How many of them have passed all who may drop them.
+fn forwarded() -> u32 {
+    let table = lab::output_of("nft", "list table ip judge");
+    let (_, count) = table.split_once("counter packets ").unwrap();
+    count.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
 fn c19_container_speaks_with_its_own_address_only() {
     let Some(lab) = Lab::of_root() else { return };
     let started = lab.start("", "sleep 60");
