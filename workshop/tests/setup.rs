@@ -39,24 +39,47 @@ fn lima_brings_the_packages_of_the_list() {
 }
 
 #[test]
-fn cloud_init_accepts_its_user_data() {
+fn wrong_user_data_is_told_from_right_without_a_boot() {
     if program("cloud-init").is_none() {
         return not_run("cloud-init is missing: apt-get install cloud-init, or tests/run --may-change-host");
     }
-    let check = |file: &str| {
-        let output = Command::new("cloud-init").args(["schema", "--config-file", file]).output().unwrap();
-        (
-            output.status.success(),
-            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
-        )
-    };
-    let (well, said) = check(&format!("{SETUP}/cloud-init.yaml"));
-    assert!(well, "{said}");
-    // What is no user-data is told from what is.
     let folder = tempfile::tempdir().unwrap();
-    let wrong = folder.path().join("wrong.yaml");
-    fs::write(&wrong, read("cloud-init.yaml").replace("packages:\n", "packages: 7\nother:\n")).unwrap();
-    assert!(!check(wrong.to_str().unwrap()).0);
+    let file = folder.path().join("user-data");
+    let judge = |text: &str| {
+        fs::write(&file, text).unwrap();
+        let output = Command::new(format!("{SETUP}/../tests/kernel/user-data")).arg(&file).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let right = read("cloud-init.yaml");
+    let wrong = |changes: &[(&str, &str)]| {
+        changes.iter().fold(right.clone(), |text, (part, instead)| {
+            assert!(text.contains(part), "{part}");
+            text.replacen(part, instead, 1)
+        })
+    };
+    let (code, said) = judge(&right);
+    assert_eq!(code, Some(0), "{said}");
+    let knows_packages = !said.contains("NOT RUN");
+
+    for (part, instead, fault) in [
+        ("#cloud-config\n", "# cloud config\n", "its first line is not #cloud-config"),
+        ("packages:\n", "packages: [\n", "not valid yaml"),
+        ("packages:\n", "packages: 7\nother:\n", "packages: 7 is not of type 'array'"),
+    ] {
+        let (code, said) = judge(&wrong(&[(part, instead)]));
+        assert!(code == Some(1) && said.lines().count() == 1 && said.contains(fault), "{instead}: {said}");
+    }
+    let (code, said) = judge(&wrong(&[("  - gcc\n", "  - gcc-of-nobody\n"), ("name: boat\n", "name: boot\n")]));
+    let faults = said.lines().filter(|line| !line.starts_with("NOT RUN")).count();
+    assert!(code == Some(1) && said.contains("nobody is called boat"), "{said}");
+    assert!(said.contains("is about boat, whom users does not make"), "{said}");
+    let (code, powerless) = judge(&wrong(&[("NOPASSWD:ALL", "ALL")]));
+    assert!(code == Some(1) && powerless.contains("boat may not become root"), "{powerless}");
+    if !knows_packages {
+        return not_run("apt knows no packages here: apt-get update");
+    }
+    assert!(said.contains("apt knows no gcc-of-nobody") && faults == 4, "{said}");
 }
 
 #[test]
