@@ -55,6 +55,14 @@ fn a_command_that_hangs_is_told_and_ended() {
 }
 
 #[test]
+fn on_a_slow_machine_a_command_may_take_longer() {
+    let book = Book::new("```console,limit=1\nhost$ sleep 1.5; echo at last\nat last\n```\n");
+    let hurried = book.check();
+    assert!(hurried.problems.contains("did not end within 1 s"), "{hurried:?}");
+    book.run(&["--check", "--patience", "4"]).is_well();
+}
+
+#[test]
 fn a_process_that_stays_is_told_with_its_command_and_ended() {
     // A session of its own, ignoring every polite signal, an orphan: all the ways to get away.
     let book = telling(

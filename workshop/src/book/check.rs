@@ -53,6 +53,13 @@ impl Reading {
         }
         Ok(Self { page, script, minutes, edits, problems })
     }
+
+    /// For a slow machine: all may take so many times as long.
+    pub fn stretch(&mut self, times: u32) {
+        if let Some(script) = &mut self.script {
+            script.stretch(times);
+        }
+    }
 }
 
 /// Runs the pages and prints what is wrong. Returns whether nothing is.

@@ -75,6 +75,9 @@ pub struct BookArgs {
     /// Make that user if there is none.
     #[arg(long)]
     may_change_host: bool,
+    /// Give each command so many times as long, on a slow machine.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50))]
+    patience: u32,
     /// Take the steps' binaries from this folder instead of building them.
     #[arg(long, value_name = "DIR")]
     bin: Option<PathBuf>,
@@ -117,6 +120,7 @@ pub fn run(args: &BookArgs) -> Result<bool> {
     for file in &files {
         readings.push(Reading::of(file, have_root, args.fix)?);
     }
+    readings.iter_mut().for_each(|reading| reading.stretch(args.patience));
     problems.extend(readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.problems)));
     shown::check(&book, &files, &mut problems)?;
     for problem in &problems {

@@ -1,7 +1,7 @@
 //! One page: its files are written and its sessions typed, in the order of the page, in a folder of its own.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 
@@ -18,9 +18,6 @@ use super::session::{Act, Event, Seat};
 use super::terminal::Terminal;
 use super::wildcards::Bindings;
 use crate::problem::Problem;
-
-/// A page may take this long.
-const LIMIT: Duration = Duration::from_secs(300);
 
 /// What came of running a page.
 #[derive(Default)]
@@ -90,8 +87,8 @@ fn all(
                 format!("{}: {why}; the page was not run any further", event.shown()),
             )
         };
-        if start.elapsed() > LIMIT {
-            outcome.problems.push(stuck(&format!("the page takes more than {} s", LIMIT.as_secs())));
+        if start.elapsed() > script.limit {
+            outcome.problems.push(stuck(&format!("the page takes more than {} s", script.limit.as_secs())));
             break;
         }
         if !desk.has(&event.seat) {

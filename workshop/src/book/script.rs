@@ -1,6 +1,7 @@
 //! What is to be done on a page, in its order: files are written and sessions typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::blocks::{Block, Page};
 use super::includes;
@@ -8,6 +9,9 @@ use super::needs;
 use super::plan::{self, After};
 use super::session::{self, Event};
 use crate::problem::Problem;
+
+/// A page may take this long.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// What is done on a page, in its order.
 pub enum Deed {
@@ -29,11 +33,25 @@ pub struct Script {
     pub deeds: Vec<Deed>,
     pub not_run: Vec<(usize, String)>,
     pub sessions: usize,
+    /// How long all of it may take.
+    pub limit: Duration,
+}
+
+impl Script {
+    /// For a slow machine: all may take so many times as long.
+    pub fn stretch(&mut self, times: u32) {
+        self.limit *= times;
+        for deed in &mut self.deeds {
+            if let Deed::Session(event, _) = deed {
+                event.limit *= times;
+            }
+        }
+    }
 }
 
 /// Reads the deeds of a page.
 pub fn read(page: &Page, have_root: bool) -> Result<Script, Vec<Problem>> {
-    let mut script = Script { deeds: Vec::new(), not_run: Vec::new(), sessions: 0 };
+    let mut script = Script { deeds: Vec::new(), not_run: Vec::new(), sessions: 0, limit: LIMIT };
     let mut problems = Vec::new();
     let mut events = Vec::new();
     for block in &page.blocks {
