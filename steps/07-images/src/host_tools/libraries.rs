@@ -41,7 +41,11 @@ pub fn add(tree: &mut Tree) -> Result<()> {
             }
             for name in &elf.needed {
                 if !add_one(tree, &path, &elf, name, &configured) {
-                    bail!("{} needs the library {name}, which is not there", path.display());
+                    bail!(
+                        "{} needs the library {name}, which is not there\nit was looked for where /etc/ld.so.conf says, and in {}",
+                        path.display(),
+                        DEFAULT.join(", ")
+                    );
                 }
             }
             if elf.needed.iter().any(|name| name.starts_with("libc.so")) {
