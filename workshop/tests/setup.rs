@@ -70,7 +70,8 @@ fn wrong_user_data_is_told_from_right_without_a_boot() {
         let (code, said) = judge(&wrong(&[(part, instead)]));
         assert!(code == Some(1) && said.lines().count() == 1 && said.contains(fault), "{instead}: {said}");
     }
-    let (code, said) = judge(&wrong(&[("  - gcc\n", "  - gcc-of-nobody\n"), ("name: boat\n", "name: boot\n")]));
+    let (code, said) =
+        judge(&wrong(&[("  - gcc\n", "  - gcc-of-nobody\n"), ("name: boat\n", "name: boot\n")]));
     let faults = said.lines().filter(|line| !line.starts_with("NOT RUN")).count();
     assert!(code == Some(1) && said.contains("nobody is called boat"), "{said}");
     assert!(said.contains("is about boat, whom users does not make"), "{said}");
