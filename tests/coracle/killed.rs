@@ -99,8 +99,13 @@ pub fn quiet(mut command: Command) -> Command {
 }
 
 pub fn strace(log: &PathBuf, moment: Option<&Moment>, run: &Command) -> Command {
+    traced(&[], log, moment, run)
+}
+
+/// The same with more options for strace: with `-f` all children are looked at, and killed.
+pub fn traced(options: &[&str], log: &PathBuf, moment: Option<&Moment>, run: &Command) -> Command {
     let mut strace = Command::new("strace");
-    strace.arg("-o").arg(log);
+    strace.args(options).arg("-o").arg(log);
     if let Some(Moment { call, nth, .. }) = moment {
         strace.arg("-e").arg(format!("inject={call}:signal=KILL:when={nth}"));
     }
@@ -124,12 +129,16 @@ pub struct Moment {
 
 /// Some of all moments, spread over the whole run.
 pub fn sample(log: &str) -> Vec<Moment> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut all = Vec::new();
     let (mut goes, mut after_command) = (0, false);
     for line in log.lines() {
+        // With `-f` the number of the process comes first, and each counts its own calls.
+        let process = line.split(' ').next().unwrap_or_default();
+        let process = if process.bytes().all(|byte| byte.is_ascii_digit()) { process } else { "" };
+        let line = line[process.len()..].trim_start();
         let Some((call, _)) = line.split_once('(') else { continue };
-        let count = counts.entry(call).or_default();
+        let count = counts.entry((process, call)).or_default();
         *count += 1;
         let nth = *count;
         // The command runs from the second "go" on, and the first to be waited for then is its end.

@@ -157,3 +157,33 @@ fn h3_container_whose_state_a_power_cut_has_emptied_keeps_its_files() {
     boat.coracle("rm kept").ok();
     boat.assert_no_container();
 }
+
+#[test]
+fn h3_container_whose_record_a_power_cut_has_cut_is_named_before_it_goes() {
+    let Some(boat) = Boat::new() else { return };
+    boat.run("--name kept", &["true"]).ok();
+    let folder = boat.root().join("containers");
+    let kept = folder.join(&names(&folder)[0]);
+    std::fs::write(kept.join("config.json"), "{\"id\": \"012").unwrap();
+    assert_eq!(boat.coracle("ps --all --quiet").ok(), "");
+    boat.coracle("ps --all --quiet").failed(0, "warning: a damaged container is removed: cannot understand");
+    boat.assert_no_container();
+}
+
+#[test]
+fn container_that_cannot_be_read_just_now_is_not_removed() {
+    let Some(boat) = Boat::new() else { return };
+    boat.run("--name kept", &["true"]).ok();
+    let folder = boat.root().join("containers");
+    let config = folder.join(&names(&folder)[0]).join("config.json");
+    let aside = boat.path("aside");
+    std::fs::rename(&config, &aside).unwrap();
+    // Reading it is EISDIR, for root too; on a bad disk it would be EIO.
+    std::fs::create_dir(&config).unwrap();
+    for _ in 0..2 {
+        assert_eq!(boat.coracle("ps --all --quiet").ok(), "");
+    }
+    std::fs::remove_dir(&config).unwrap();
+    std::fs::rename(&aside, &config).unwrap();
+    assert_eq!(boat.coracle("ps --all --format {{.Names}}").ok(), "kept");
+}

@@ -24,6 +24,7 @@ mod inspect;
 mod inspect_fields;
 mod killed;
 mod killed_detached;
+mod killed_others;
 mod life;
 mod limits;
 mod logs;
@@ -57,6 +58,7 @@ mod port;
 mod signals;
 mod terminal;
 mod volumes;
+mod volumes_left;
 mod volumes_named;
 // What keeps it apart.
 mod hard_times;

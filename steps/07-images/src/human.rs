@@ -104,7 +104,9 @@ pub fn seconds_since_1970(text: &str) -> Option<f64> {
         text.split(border).map(|part| part.split('.').next()?.parse().ok()).collect()
     };
     let (date, time) = (numbers(date, '-')?, numbers(time, ':')?);
-    let ([year @ 0..10_000, month @ 1..13, day @ 1..32], [hour, minute, second]) = (&date[..], &time[..])
+    // What comes from a stranger's image has any number in it: a day has so many hours, and no more.
+    let ([year @ 0..10_000, month @ 1..13, day @ 1..32], [hour @ 0..24, minute @ 0..60, second @ 0..61]) =
+        (&date[..], &time[..])
     else {
         return None;
     };
@@ -139,7 +141,19 @@ mod tests {
         assert_eq!(seconds_since_1970("1970-01-01T00:00:00Z"), Some(0.0));
         assert_eq!(seconds_since_1970("2024-02-29T12:00:01.5Z"), Some(1_709_208_001.0));
         assert_eq!(seconds_since_1970("2026-11-24T17:16:50Z"), Some(1_795_540_610.0));
-        for nonsense in ["", "Z", "T", "2024-13-01T00:00:00Z", "9999999999-01-01T00:00:00Z", "x-y-zT1:2:3Z"] {
+        for nonsense in [
+            "",
+            "Z",
+            "T",
+            "2024-13-01T00:00:00Z",
+            "9999999999-01-01T00:00:00Z",
+            "x-y-zT1:2:3Z",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T-1:00:00Z",
+            "2024-01-01T9223372036854775807:00:00Z",
+            "2024-01-01T00:9223372036854775807:00Z",
+            "2024-01-01T00:00:9223372036854775807Z",
+        ] {
             assert_eq!(seconds_since_1970(nonsense), None, "{nonsense}");
         }
     }

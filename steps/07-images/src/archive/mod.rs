@@ -18,5 +18,16 @@ mod save;
 pub use load::load;
 pub use save::{Wanted, save};
 
+/// For [`crate::fuzzing`]: an archive as it is read, up to where its layers would be unpacked.
+pub(crate) fn take_apart(store: &crate::store::Store, mut archive: &[u8]) -> anyhow::Result<()> {
+    let folder = store.scratch("load-")?;
+    let members = members::Members::read(&folder, &mut archive)?;
+    for promised in documents::images(&members, &crate::manifest::Platform::of_this_machine())? {
+        let image = promised.image()?;
+        assert_eq!(image.layers.len(), promised.layers.len());
+    }
+    Ok(())
+}
+
 /// The name by which containerd and Docker know an image in a layout: the whole reference.
 const IMAGE_NAME: &str = "io.containerd.image.name";

@@ -205,6 +205,14 @@ impl Reader {
     }
 }
 
+/// For [`crate::fuzzing`]: reads all of a log, with the times as they are shown.
+pub(crate) fn read_all(path: &Path) -> usize {
+    let mut reader = Reader::oldest(path);
+    std::iter::from_fn(|| reader.next())
+        .map(|line| time(&line.time).map_or(0, |at| nine_digits(at).len()))
+        .count()
+}
+
 /// The moment that an option names, in nanoseconds since 1970.
 fn at(option: &str, text: Option<&str>) -> Result<Option<i128>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();

@@ -80,6 +80,7 @@ pub use load::Load;
 pub use login::LogIn;
 pub use logout::LogOut;
 pub use logs::Logs;
+pub(crate) use logs::read_all as read_log;
 pub use monitor::{Monitor, monitor};
 pub use network_options::{Connection, Expose, NetworkArgs};
 pub use options::{RunArgs, When};

@@ -70,6 +70,8 @@ impl Place {
     pub fn containers(&self) -> Result<Containers> {
         let containers = Containers::open(self.store()?.root())?;
         containers.sweep()?;
+        // Whoever needs the volume tells what goes wrong here.
+        let _ = Volumes::of(self.store()?.root()).sweep();
         // What they have left on the host. Whoever needs the network tells what goes wrong here.
         let _ = step06_net::sweep();
         Ok(containers)

@@ -2,11 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use super::Place;
@@ -93,10 +95,25 @@ fn write_file(store: &Store, wanted: &[Wanted], path: &Path) -> Result<()> {
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::metadata(folder).with_context(cannot)?;
-    let file = NamedTempFile::new_in(folder).with_context(cannot)?;
-    write(store, wanted, file.as_file().try_clone().with_context(cannot)?).with_context(cannot)?;
-    file.persist(path).with_context(cannot)?;
-    Ok(())
+    // Without a name it is gone if we are killed. Not every file system has such files (`man 2 open`, O_TMPFILE).
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let Ok(file) = openat(CWD, folder, flags, Mode::RUSR | Mode::WUSR).map(File::from) else {
+        let file = NamedTempFile::new_in(folder).with_context(cannot)?;
+        write(store, wanted, file.as_file().try_clone().with_context(cannot)?).with_context(cannot)?;
+        return file.persist(path).map(drop).with_context(cannot);
+    };
+    write(store, wanted, file.try_clone().with_context(cannot)?).with_context(cannot)?;
+    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let call = |name: &Path| linkat(CWD, &nameless, CWD, name, AtFlags::SYMLINK_FOLLOW);
+    match call(path) {
+        // Another one is replaced by one with a name only.
+        Err(Errno::EXIST) => {
+            let named =
+                tempfile::Builder::new().make_in(folder, |name| Ok(call(name)?)).with_context(cannot)?;
+            named.persist(path).map(drop).with_context(cannot)
+        }
+        called => called.with_context(cannot),
+    }
 }
 // ANCHOR_END: file
 

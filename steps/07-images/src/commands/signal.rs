@@ -31,7 +31,9 @@ impl FromStr for Named {
         }
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        let offset = |rest: &str| if rest.is_empty() { Some(0) } else { rest[1..].parse::<i32>().ok() };
+        // An image may name any number: only a small one can be added.
+        let offset =
+            |rest: &str| if rest.is_empty() { Some(0) } else { rest[1..].parse::<u8>().ok().map(i32::from) };
         let real_time = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
             (Some(rest), _) if rest.is_empty() || rest.starts_with('+') => offset(rest).map(|n| RTMIN + n),
             (_, Some(rest)) if rest.is_empty() || rest.starts_with('-') => offset(rest).map(|n| RTMAX - n),
@@ -87,7 +89,7 @@ mod tests {
             assert_eq!(number(name), Ok(9), "{name}");
         }
         assert_eq!((number("RTMIN"), number("rtmin+3"), number("SIGRTMAX-1")), (Ok(34), Ok(37), Ok(63)));
-        for name in ["BOGUS", "0", "RTMIN+99", "RTMIN-1", "RTMINx"] {
+        for name in ["BOGUS", "0", "RTMIN+99", "RTMIN+2147483647", "RTMAX--9", "RTMIN-1", "RTMINx"] {
             assert!(number(name).unwrap_err().starts_with("Invalid signal: "), "{name}");
         }
         assert!(number("65").unwrap_err().contains("does not support signal 65"));

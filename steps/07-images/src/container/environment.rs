@@ -99,12 +99,16 @@ pub(super) fn lines(file: &Path, inherit: bool) -> Result<Vec<OsString>> {
         let reason = text.split(" (os error").next().unwrap_or_default().to_lowercase();
         anyhow::anyhow!("open {}: {reason}", file.display())
     })?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    lines_of(&bytes, inherit).with_context(|| format!("invalid env file ({})", file.display()))
+}
+
+/// The same of what is in it.
+pub(crate) fn lines_of(bytes: &[u8], inherit: bool) -> Result<Vec<OsString>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut all = Vec::new();
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let found = read_line(line, number + 1, inherit);
-        all.extend(found.with_context(|| format!("invalid env file ({})", file.display()))?);
+        all.extend(read_line(line, number + 1, inherit)?);
     }
     Ok(all)
 }

@@ -89,6 +89,20 @@ impl File {
     }
 }
 
+/// Reads all that is in a file, asks for a login that it may have, and calls nobody.
+pub(super) fn take_apart(text: &[u8]) {
+    let Ok(file) = parse::<File>(text, Path::new("config.json")) else { return };
+    for (registry, repository) in
+        [(DEFAULT_REGISTRY, "library/box"), ("localhost:5000", "a/b"), ("[::1]", "")]
+    {
+        let _ = (file.helper_of(registry, repository), file.store());
+        let _ = best(file.auths.keys().map(|key| &**key), registry, repository);
+    }
+    for login in file.auths.values().filter_map(|entry| entry.login().ok().flatten()) {
+        assert!(!login.user.is_empty() || login.identity_token.is_some());
+    }
+}
+
 /// What a registry is called in the file, and by helpers.
 pub(super) fn key_of(registry: &str) -> &str {
     if registry == DEFAULT_REGISTRY { DOCKER_IO_KEY } else { registry }

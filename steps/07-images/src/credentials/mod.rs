@@ -79,6 +79,11 @@ pub fn find(files: &[PathBuf], registry: &str, repository: &str) -> Result<Optio
     Ok(None)
 }
 
+/// For [`crate::fuzzing`]: what is done with a file before a helper is asked.
+pub(crate) fn take_apart(text: &[u8]) {
+    file::take_apart(text);
+}
+
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

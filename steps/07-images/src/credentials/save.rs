@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -12,7 +12,6 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
-use tempfile::NamedTempFile;
 
 use super::file::{File, is_host, key_of, parse, read};
 use super::{Login, helper};
@@ -85,7 +84,10 @@ impl Document {
         let lock =
             Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, errno)| errno).with_context(cannot)?;
         let content = parse(&read(&file)?, &file)?;
-        Ok(Self { file, content, _lock: lock })
+        let document = Self { file, content, _lock: lock };
+        // Somebody was killed while he wrote: nobody else is here now.
+        let _ = fs::remove_file(document.new());
+        Ok(document)
     }
 
     /// The helper that keeps the login of this registry, if there is one.
@@ -103,20 +105,28 @@ impl Document {
         }
     }
 
-    /// Whole or not at all, and for its owner alone: a temporary file, renamed.
+    /// What is not yet the file. Always called the same, so that no copy of a password is left anywhere.
+    fn new(&self) -> PathBuf {
+        self.file.with_extension("coracle-new")
+    }
+
+    /// Whole or not at all, and for its owner alone: a new file, renamed.
     fn write(&self) -> Result<()> {
-        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let new = self.new();
         let write = || -> Result<()> {
             let mut text = Vec::new();
             // With tabs, as Docker writes it.
             let formatter = PrettyFormatter::with_indent(b"\t");
             self.content.serialize(&mut Serializer::with_formatter(&mut text, formatter))?;
-            let mut temporary = NamedTempFile::new_in(folder)?;
-            temporary.write_all(&text)?;
-            temporary.as_file().sync_all()?;
-            temporary.persist(&self.file)?;
-            Ok(())
+            let mut file = fs::File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            Ok(fs::rename(&new, &self.file)?)
         };
-        write().with_context(|| format!("cannot write {}", self.file.display()))
+        let written = write();
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written.with_context(|| format!("cannot write {}", self.file.display()))
     }
 }

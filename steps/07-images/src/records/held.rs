@@ -10,10 +10,14 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::record::CONFIG;
 use super::{Containers, Record, Status, cannot, ended, recipe};
 use crate::monitor::STOPPED;
 use crate::task;
 use crate::volumes::Volumes;
+
+/// An empty file in the directory of a container that is being removed.
+const GOES: &str = "goes";
 
 /// A container that is ours to run or to remove: its directory is locked.
 #[derive(Debug)]
@@ -89,9 +93,21 @@ impl Held {
         if self.record.remove || self.is_half_made() {
             self.remove_volumes()?;
         }
-        remove_directory(&self.directory)?;
+        // Whoever is killed from here on leaves a container that is not whole: the next command goes on. First it must
+        // not count as one that nobody needs to look at. A full disk is no reason to keep anything.
+        ended::forget(&self.directory)?;
+        let _ = File::create(self.directory.join(GOES));
+        let removed = remove_directory(&self.directory);
+        if removed.is_err() {
+            let _ = fs::remove_file(self.directory.join(GOES));
+        }
         drop(self.lock);
-        Ok(())
+        removed
+    }
+
+    /// Whether somebody has begun to remove it.
+    pub(super) fn goes(&self) -> bool {
+        goes(&self.directory)
     }
 
     /// Removes the volumes that were made for this container alone, unless somebody else has them by now.
@@ -107,6 +123,11 @@ impl Held {
         let containers = Containers { directory: directory.to_owned() };
         Volumes::of(root).remove_of(&self.record, &containers.all()?)
     }
+}
+
+/// Whether somebody has begun to remove the container in this directory.
+pub(super) fn goes(directory: &Path) -> bool {
+    directory.join(GOES).exists()
 }
 
 /// How often a directory is emptied into which others write.
@@ -126,8 +147,8 @@ pub(super) fn remove_directory(directory: &Path) -> Result<()> {
             task::in_child(move || crate::store::remove_tree(&path).with_context(|| cannot(&path)))?;
         }
     }
-    // With them it would be a container whose state was lost.
-    let _ = fs::remove_file(directory.join(recipe::WORDS));
+    // Before all others: what is left without it is no container.
+    let _ = fs::remove_file(directory.join(CONFIG));
     for _ in 0..REMOVALS {
         match fs::remove_dir_all(directory) {
             // Somebody who wants it to stop wrote that down meanwhile.
@@ -142,7 +163,7 @@ pub(super) fn remove_directory(directory: &Path) -> Result<()> {
 
 /// A lock on a directory; `None` if another process has it. It is freed when the last copy of the
 /// descriptor is closed, and not before: it can be handed on (`man 2 flock`).
-pub(super) fn try_lock(directory: &Path) -> Result<Option<File>> {
+pub(crate) fn try_lock(directory: &Path) -> Result<Option<File>> {
     let file = match File::open(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.with_context(|| cannot(directory))?,

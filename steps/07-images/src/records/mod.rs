@@ -5,6 +5,7 @@
 //!   containers/ID/words         the words of `run`, settled: its walls are built from them
 //!   containers/ID/image.json    the image, as it was when the container was made
 //!   containers/ID/state.json    how far it has come
+//!   containers/ID/goes          an empty file, from when it is being removed
 //!   ended/ID                    an empty file, once it has ended: see `ended`
 //!   containers/ID/l upper work merged   its file system: see `Overlay`
 //! ```
@@ -33,12 +34,13 @@ pub(crate) use record::first_child;
 pub use record::{Record, State, Status, now};
 pub use words::{check_name, new_id, new_name};
 
-use held::{remove_directory, try_lock};
+use held::remove_directory;
+pub(crate) use held::try_lock;
 
 use crate::monitor::STOPPED;
 use crate::names::is_id;
 use crate::store::Use;
-use crate::text::printable;
+use crate::text::{printable, tell};
 
 /// All containers of a state directory.
 #[derive(Debug, Clone)]
@@ -242,18 +244,28 @@ impl Containers {
             }
             // Reading is cheaper than locking, and says nothing about most of them.
             let record = Record::read(&directory);
-            if record.as_ref().is_ok_and(|record| record.state.status == Status::Exited && !record.remove) {
+            if record.as_ref().is_ok_and(|record| record.state.status == Status::Exited && !record.remove)
+                && !held::goes(&directory)
+            {
                 continue;
             }
             let Some(lock) = try_lock(&directory)? else { continue };
             // Its end may have been written down since.
-            let Ok(record) = Record::read(&directory) else {
-                remove_directory(&directory)?;
-                continue;
+            let record = match Record::read(&directory) {
+                Ok(record) => record,
+                Err(error) if Record::is_none(&error) => {
+                    if record::is_nonsense(&error) && directory.join(recipe::WORDS).exists() {
+                        tell(format_args!("warning: a damaged container is removed: {error:#}"));
+                    }
+                    remove_directory(&directory)?;
+                    continue;
+                }
+                // That it cannot be read now is no reason to remove it.
+                Err(_) => continue,
             };
             let mut held = Held { directory, record, lock };
             let state = &held.record.state;
-            if held.is_half_made() || held.record.remove && !state.waits {
+            if held.is_half_made() || held.goes() || held.record.remove && !state.waits {
                 held.remove()?;
             } else if matches!(state.status, Status::Running | Status::Restarting) {
                 held.record.state.end(137, "its monitor was killed");

@@ -6,12 +6,16 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::recipe::WORDS;
 use crate::container::MountPoint;
 use crate::digest::Digest;
+use crate::names::is_id;
+
+/// What is known about a container but its state, in its directory.
+pub(super) const CONFIG: &str = "config.json";
 
 // ANCHOR: record
 /// What is known about a container.
@@ -104,16 +108,34 @@ impl Record {
     /// Reads both files. One that is missing or makes no sense is an error; but a container that was made to its end, and
     /// of which only the state is lost, has files that are somebody's work.
     pub(crate) fn read(directory: &Path) -> Result<Self> {
-        let mut record: Self = read(&directory.join("config.json"))?;
+        let mut record: Self = read(&directory.join(CONFIG))?;
+        // It becomes a part of paths, and the beginning of it is shown.
+        ensure!(
+            is_id(&record.id) && directory.ends_with(&record.id),
+            "{} is of another container",
+            record.id
+        );
         record.state = match read(&directory.join("state.json")) {
-            Err(_) if directory.join(WORDS).exists() => State::lost(record.created),
-            other => other?,
+            Err(error) if Self::is_none(&error) && directory.join(WORDS).exists() => {
+                State::lost(record.created)
+            }
+            state => state?,
         };
         Ok(record)
     }
 
+    /// Whether this is the error of one that never was a record, or is none any more; and not of one that cannot be read
+    /// just now.
+    pub(super) fn is_none(error: &Error) -> bool {
+        let absent = |cause: &(dyn std::error::Error + 'static)| {
+            let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            matches!(kind, Some(ErrorKind::NotFound | ErrorKind::NotADirectory))
+        };
+        is_nonsense(error) || error.chain().any(absent)
+    }
+
     pub(crate) fn write_config(&self, directory: &Path) -> Result<()> {
-        write(&directory.join("config.json"), &serde_json::to_vec(self)?)
+        write(&directory.join(CONFIG), &serde_json::to_vec(self)?)
     }
 
     pub(crate) fn write_state(&self, directory: &Path) -> Result<()> {
@@ -191,6 +213,11 @@ pub(crate) fn first_child(pid: i32) -> Option<i32> {
 fn start_time(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Whether it is there and cannot be understood.
+pub(super) fn is_nonsense(error: &Error) -> bool {
+    error.chain().any(|cause| cause.is::<serde_json::Error>())
 }
 
 fn read<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {

@@ -163,7 +163,7 @@ struct Answer {
 }
 
 /// The token, and the identity token if there is one.
-fn tokens_in(text: &[u8]) -> Result<(String, Option<String>)> {
+pub(super) fn tokens_in(text: &[u8]) -> Result<(String, Option<String>)> {
     ensure!(text.len() as u64 <= LONGEST, "its answer is longer than {LONGEST} bytes");
     // The answer may contain the token: it is not shown.
     let Ok(Answer { token, access_token, refresh_token }) = serde_json::from_slice(text) else {

@@ -30,16 +30,20 @@ pub(super) fn text_of(response: Response) -> String {
     let mut body = Vec::new();
     // Half a body is still better than none.
     let _ = response.body.take(LONGEST).read_to_end(&mut body);
-    let words = match serde_json::from_slice::<Body>(&body) {
+    match words_of(&body).filter(|words| !words.is_empty()) {
+        Some(words) => format!("{status}: {}", printable(&words)),
+        None => status,
+    }
+}
+
+/// As they came.
+pub(super) fn words_of(body: &[u8]) -> Option<String> {
+    match serde_json::from_slice::<Body>(body) {
         Ok(Body { errors }) => errors.into_iter().next().map(|detail| {
             let code = detail.code.unwrap_or_default().to_lowercase().replace('_', " ");
             let message = detail.message.unwrap_or_default();
             [code, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
         }),
-        Err(_) => String::from_utf8_lossy(&body).lines().next().map(|line| line.trim().to_owned()),
-    };
-    match words.filter(|words| !words.is_empty()) {
-        Some(words) => format!("{status}: {}", printable(&words)),
-        None => status,
+        Err(_) => String::from_utf8_lossy(body).lines().next().map(|line| line.trim().to_owned()),
     }
 }

@@ -268,4 +268,18 @@ impl Registry {
 pub(crate) fn take_apart(header: &str) {
     auth::challenges(header);
     tags::next_of(header);
+    tries::seconds_of(header);
+    if let Ok(address) = http::parse(header) {
+        http::origin(&address);
+    }
+}
+
+/// The same for what comes behind them as JSON: tokens, and reasons why not.
+pub(crate) fn take_apart_answer(body: &[u8]) {
+    if let Ok((token, _)) = auth::tokens_in(body) {
+        // It becomes a part of a header.
+        assert!(!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()));
+    }
+    let text = error::words_of(body).unwrap_or_default();
+    assert!(!printable(&text).chars().any(char::is_control));
 }

@@ -92,7 +92,7 @@ pub(super) fn refusal(response: Response, way_out: &str) -> Trouble {
 }
 
 /// `Retry-After` is a number of seconds, or a date (RFC 9110, section 10.2.3); a date that has passed is now.
-fn seconds_of(text: &str) -> Option<Duration> {
+pub(super) fn seconds_of(text: &str) -> Option<Duration> {
     match text.trim().parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => {

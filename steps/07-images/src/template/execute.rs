@@ -95,11 +95,11 @@ impl<'a> Execution<'a> {
     fn range(&mut self, over: &Pipeline, body: &[Node], otherwise: &[Node], dot: &Value) -> Result<()> {
         let outside = self.variables.len();
         let value = self.value(over, dot)?;
-        let items = match items(&value) {
-            Some(items) => items,
+        let mut items = match items(&value) {
+            Some(items) => items.peekable(),
             None => bail!(self.fault(over, &format!("range can't iterate over {}", shown(&value)))),
         };
-        if items.is_empty() {
+        if items.peek().is_none() {
             self.nodes(otherwise, dot)?;
         }
         for (key, item) in items {

@@ -40,6 +40,9 @@ pub(super) enum Kind {
 
 type Result<T> = std::result::Result<T, Fault>;
 
+/// What Go takes for a blank: none of the others that other languages have.
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
 /// All words of a template. Text that a `{{-` or `-}}` beside it strips has been stripped.
 pub(super) fn words(source: &str) -> Result<Vec<Word>> {
     let (mut words, mut at, mut strip) = (Vec::new(), 0, false);
@@ -48,14 +51,13 @@ pub(super) fn words(source: &str) -> Result<Vec<Word>> {
         let open = rest.find("{{");
         let mut text = &rest[..open.unwrap_or(rest.len())];
         let action = open.map(|open| &rest[open + 2..]);
-        let strips = action.is_some_and(|action| {
-            action.strip_prefix('-').is_some_and(|after| after.starts_with(char::is_whitespace))
-        });
+        let strips = action
+            .is_some_and(|action| action.strip_prefix('-').is_some_and(|after| after.starts_with(BLANKS)));
         if strip {
-            text = text.trim_start();
+            text = text.trim_start_matches(BLANKS);
         }
         if strips {
-            text = text.trim_end();
+            text = text.trim_end_matches(BLANKS);
         }
         if !text.is_empty() {
             words.push(Word { kind: Kind::Text(text.to_owned()), start: at, end: at });
@@ -80,7 +82,7 @@ pub(super) fn words(source: &str) -> Result<Vec<Word>> {
 fn after_comment(source: &str, start: usize, inside: usize) -> Result<usize> {
     let unclosed = || Fault::new(start, "unclosed comment");
     let end = inside + source[inside..].find("*/").ok_or_else(unclosed)? + 2;
-    match source[end..].trim_start().trim_start_matches('-').starts_with("}}") {
+    match source[end..].trim_start_matches(BLANKS).trim_start_matches('-').starts_with("}}") {
         true => Ok(end),
         false => Err(Fault::new(start, "comment ends before closing delimiter")),
     }
@@ -99,7 +101,7 @@ impl Lexer<'_> {
     fn action(&mut self, words: &mut Vec<Word>) -> Result<bool> {
         loop {
             let rest = &self.source[self.at..];
-            let blank = rest.len() - rest.trim_start().len();
+            let blank = rest.len() - rest.trim_start_matches(BLANKS).len();
             let (rest, start) = (&rest[blank..], self.at + blank);
             let strips = blank > 0 && rest.starts_with("-}}");
             if strips || rest.starts_with("}}") {

@@ -65,17 +65,18 @@ pub(super) fn index(value: &Value, key: &Value) -> Result<Value> {
 }
 
 /// What `range` goes over, with a number or a name for each; nothing if there is nothing to go over.
-pub(super) fn items(value: &Value) -> Option<Vec<(Value, Value)>> {
+pub(super) fn items(value: &Value) -> Option<Box<dyn Iterator<Item = (Value, Value)> + '_>> {
     Some(match value {
-        Value::Null => Vec::new(),
-        Value::Array(items) => (0..).map(Value::from).zip(items.iter().cloned()).collect(),
+        Value::Null => Box::new(std::iter::empty()),
+        Value::Array(items) => Box::new((0..).map(Value::from).zip(items.iter().cloned())),
         Value::Object(map) => {
             let sorted: BTreeMap<&String, &Value> = map.iter().collect();
-            sorted.into_iter().map(|(key, value)| (key.clone().into(), value.clone())).collect()
+            Box::new(sorted.into_iter().map(|(key, value)| (key.clone().into(), value.clone())))
         }
+        // One after the other: the number may be larger than any memory.
         Value::Number(count) => {
             let numbers = 0..count.as_i64()?;
-            numbers.map(|number| (number.into(), number.into())).collect()
+            Box::new(numbers.map(|number| (number.into(), number.into())))
         }
         _ => return None,
     })

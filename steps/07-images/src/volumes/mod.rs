@@ -4,6 +4,7 @@
 //!   volumes/NAME/volume.json   when it was made, and its labels
 //!   volumes/NAME/_data         what containers see of it
 //!   volumes/NAME/filling       there while it is filled from an image for the first time
+//!   volumes/.new-* .gone-*     half made, and half removed: what the killed have left of it the next command takes away
 //! ```
 
 mod fill;
@@ -22,13 +23,14 @@ use serde::{Deserialize, Serialize};
 pub use fill::Fill;
 
 use crate::container::check_volume_name;
-use crate::records::{Record, now};
+use crate::records::{Record, new_id, now, try_lock};
 use crate::{store, task};
 
 /// The label by which Docker knows a volume that has no name of its own.
 pub const ANONYMOUS: &str = "com.docker.volume.anonymous";
 
-/// No volume has a name that begins like this.
+/// No volume has a name that begins like these: what is half made, and what is half removed.
+const NEW: &str = ".new-";
 const GONE: &str = ".gone-";
 
 /// All volumes of a state directory.
@@ -38,7 +40,7 @@ pub struct Volumes {
 }
 
 /// One volume.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Volume {
     /// Its name, which is that of its directory.
     #[serde(skip)]
@@ -75,14 +77,16 @@ impl Volumes {
         let cannot = || format!("cannot make the volume {name}");
         let mut private = DirBuilder::new();
         private.recursive(true).mode(0o700).create(&self.directory).with_context(cannot)?;
+        // Whoever makes one is alone, so what is half made is of somebody who was killed.
+        let _alone = self.lock("")?;
+        self.remove_halves().with_context(cannot)?;
         let mut labels: BTreeMap<_, _> = labels.iter().cloned().collect();
         if anonymous {
             labels.insert(ANONYMOUS.to_owned(), String::new());
         }
         let text = serde_json::to_vec(&Volume { name: name.to_owned(), created: now(), labels })?;
         // Made whole under another name: it is there or it is not.
-        let half =
-            tempfile::Builder::new().prefix(".new-").tempdir_in(&self.directory).with_context(cannot)?;
+        let half = tempfile::Builder::new().prefix(NEW).tempdir_in(&self.directory).with_context(cannot)?;
         let data = half.path().join("_data");
         // The container's users may enter it, whatever the host's umask is.
         fs::create_dir(&data)
@@ -125,13 +129,14 @@ impl Volumes {
     /// # Errors
     /// There is none of this name, in Docker's words.
     pub fn find(&self, name: &str) -> Result<Volume> {
+        let file = self.directory.join(name).join("volume.json");
         let is_name = check_volume_name(name).is_ok();
-        let text = if is_name { fs::read(self.directory.join(name).join("volume.json")).ok() } else { None };
-        let Some(mut volume) = text.and_then(|text| serde_json::from_slice::<Volume>(&text).ok()) else {
+        let Some(text) = is_name.then(|| fs::read(&file).ok()).flatten() else {
             bail!("get {}: no such volume", crate::text::printable(name));
         };
-        volume.name = name.to_owned();
-        Ok(volume)
+        // A power cut may have cut what is written about it. What is in it is there all the same.
+        let volume = serde_json::from_slice(&text).unwrap_or_default();
+        Ok(Volume { name: name.to_owned(), ..volume })
     }
 
     /// Removes a volume with all that is in it. `containers` are all that there are.
@@ -144,24 +149,48 @@ impl Volumes {
         if !users.is_empty() {
             bail!("remove {name}: volume is in use - [{}]", users.join(", "));
         }
-        // First it is no volume any more, and then it goes: what a kill in between leaves, the next command removes.
-        let gone = self.directory.join(format!("{GONE}{name}"));
         let cannot = || format!("cannot remove the volume {name}");
-        fs::rename(self.directory.join(name), gone).with_context(cannot)?;
-        self.sweep().with_context(cannot)
+        // Those who sweep leave it to us.
+        let _ours = self.lock(name)?;
+        // First it is no volume any more, and then it goes: what a kill in between leaves, the next command removes. Its
+        // own name could be too long for one more word, or left there by an older one that was called so.
+        let gone = self.directory.join(format!("{GONE}{}", &new_id()?[..16]));
+        fs::rename(self.directory.join(name), &gone).with_context(cannot)?;
+        remove_files(gone).with_context(cannot)
     }
 
-    /// Removes what others have begun to remove.
-    fn sweep(&self) -> Result<()> {
-        for entry in fs::read_dir(&self.directory)? {
-            let place = entry?.path();
-            let is_gone = place.file_name().is_some_and(|name| name.to_string_lossy().starts_with(GONE));
-            // The ordinary user cannot remove what belongs to other ids.
-            if is_gone && store::remove_tree(&place).is_err() && place.exists() {
-                task::in_child(move || store::remove_tree(&place).context("cannot remove its files"))?;
+    /// Removes what the dead have left: volumes that were half made, and those that were half removed.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn sweep(&self) -> Result<()> {
+        // Mostly nothing, and it is known after one look.
+        if self.left(".").is_empty() {
+            return Ok(());
+        }
+        if !self.left(NEW).is_empty() {
+            let _alone = self.lock("")?;
+            self.remove_halves()?;
+        }
+        for place in self.left(GONE) {
+            // Somebody may be at it.
+            if let Some(_ours) = try_lock(&place)? {
+                remove_files(place)?;
             }
         }
         Ok(())
+    }
+
+    fn remove_halves(&self) -> Result<()> {
+        self.left(NEW).into_iter().try_for_each(remove_files)
+    }
+
+    /// What is called so, and is no volume.
+    fn left(&self, prefix: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let is_so =
+            |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes());
+        entries.filter(is_so).map(|entry| entry.path()).collect()
     }
 
     /// Removes the volumes that belonged to a container which has gone, unless another one has them.
@@ -190,6 +219,16 @@ impl Volumes {
                 Err((_, errno)) => return Err(errno).with_context(cannot),
             }
         }
+    }
+}
+
+/// The ordinary user cannot remove what belongs to other ids.
+fn remove_files(place: PathBuf) -> Result<()> {
+    match store::remove_tree(&place) {
+        Err(_) if place.exists() => {
+            task::in_child(move || store::remove_tree(&place).context("cannot remove its files"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -74,13 +74,17 @@ fn absurd_templates_are_errors_of_one_line() {
     let ifs = "{{if 1}}".repeat(100_000);
     let elses = format!("{{{{if 0}}}}{}", "{{else if 0}}".repeat(100_000));
     let wide = "{{printf \"%999999999d\" 1}}{{printf \"%.999999999f\" 1.0}}".to_owned();
+    // Go has four blanks, and these are none of them.
+    let blanks = ["\u{e9}{{\u{e9}\u{a0}}}", "{{-\u{3000}.}}", "{{.\u{3000}-}}"].map(str::to_owned);
     for template in
-        [deep, ifs, elses, "{{\"\\U".into(), "{{'".into(), "{{0x}}".into(), "\u{e9}{{\u{e9}\u{a0}}}".into()]
+        [deep, ifs, elses, "{{\"\\U".into(), "{{'".into(), "{{0x}}".into()].into_iter().chain(blanks)
     {
         let (code, text) = answer(&template, &json!({}));
         assert_eq!((code, text.lines().count()), (64, 1), "{text}");
     }
     assert!(answer(&wide, &json!({})).1.len() < 10_000);
+    let first = "{{range $i := 9223372036854775807}}{{$i}}{{break}}{{end}}";
+    assert_eq!(answer(first, &json!({})), (0, "0".into()));
     for end in 0..200 {
         let template: String =
             "{{range $i, $é := split \"a,\\u00e9\" \",\"}}{{- $é | printf `%-5s|` -}} {{end}} {{/* é */}}x"

@@ -43,7 +43,7 @@ pub fn all(run: &RunArgs, image: &Image) -> Result<Vec<Mount>> {
 // ANCHOR_END: all
 
 /// The path is a stranger's: it may not cover what keeps the container apart.
-fn target_of_image(path: &str) -> Result<PathBuf> {
+pub(crate) fn target_of_image(path: &str) -> Result<PathBuf> {
     let wrong = || format!("the image asks for a volume at \"{}\"", printable(path));
     if path.contains('\0') || Path::new(path).components().any(|part| part.as_os_str() == "..") {
         bail!("{}: no such place can be", wrong());

@@ -14,6 +14,7 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use step04_mount::Tmpfs;
 
+pub(crate) use list::target_of_image;
 pub use list::{all, entries};
 pub use memory::tmpfs_option;
 pub use mount_option::{mount_option, settle_mount};

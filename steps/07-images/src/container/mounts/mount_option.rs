@@ -152,8 +152,9 @@ impl Asked {
 
 /// The same words with what depends on the current directory written out.
 pub fn settle_mount(text: &str) -> Result<String> {
+    let is_source = |key: &str| ["source", "src"].contains(&&*key.to_lowercase());
     let settled = fields(text)?.into_iter().map(|field| match field.split_once('=') {
-        Some((key @ ("source" | "src"), path)) if path.starts_with('.') => {
+        Some((key, path)) if is_source(key) && path.starts_with('.') => {
             Ok(quote(&format!("{key}={}", std::path::absolute(path)?.display())))
         }
         _ => Ok(quote(&field)),
@@ -210,8 +211,10 @@ mod tests {
     #[test]
     fn what_is_settled_can_be_read_again() {
         let here = std::env::current_dir().unwrap();
-        let settled = settle_mount("type=bind,src=./x,dst=/y").unwrap();
-        assert_eq!(settled, format!("type=bind,src={}/x,dst=/y", here.display()));
+        for key in ["src", "source", "SRC"] {
+            let settled = settle_mount(&format!("type=bind,{key}=./x,dst=/y")).unwrap();
+            assert_eq!(settled, format!("type=bind,{key}={}/x,dst=/y", here.display()));
+        }
         assert_eq!(settle_mount(r#""src=/a,b",dst=/y"#).unwrap(), r#""src=/a,b",dst=/y"#);
     }
 }
