@@ -22,7 +22,6 @@ class Subject:
     name: str
     command: list
     user: str = ""
-    before: str = ""
 
 
 @dataclass
@@ -37,17 +36,20 @@ class Wish:
 @dataclass
 class Group:
     folder: Path
+    asked: int | None = None
     title: str = ""
     rounds: int = 100
     warm_up: int = 5
+    syncs: bool = False
     memory: dict = field(default_factory=dict)
     most_memory: dict = field(default_factory=dict)
     subjects: list = field(default_factory=list)
     wishes: list = field(default_factory=list)
     notes: list = field(default_factory=list)
 
-    def add(self, name, command, user="", before=""):
-        self.subjects.append(Subject(name, [str(word) for word in command], user, before))
+    def add(self, name, command, user=""):
+        """`ROUND` in a command is the number of the round."""
+        self.subjects.append(Subject(name, [str(word) for word in command], user))
 
     def needs(self, program, package):
         if shutil.which(program):
@@ -62,10 +64,10 @@ class Group:
         """Ends what prepare has started."""
 
 
-def groups(folder, only):
+def groups(folder, only, rounds):
     kinds = {"step04": Step04, "none": NoNetwork, "bridge": Bridge, "rootless": Rootless, "many": Many,
              "exec": Exec, "ps": Ps, "pull": Pull, "again": PullAgain}
-    return [kind(folder) for name, kind in kinds.items() if not only or name in only]
+    return [kind(folder, rounds) for name, kind in kinds.items() if not only or name in only]
 
 
 class Step04(Group):
@@ -143,7 +145,7 @@ class Docker:
         if not DOCKERD.exists():
             self.notes.append("not measured: docker.io and containerd could not be downloaded")
             return
-        own = self.folder / "docker"
+        own = self.docker_folder()
         own.mkdir(exist_ok=True)
         path = f"{TOOLS}/usr/sbin:{TOOLS}/usr/bin:{os.environ['PATH']}"
         words = ["dockerd", "--host", f"unix://{own}/sock", "--data-root", own / "data", "--exec-root", own / "exec",
@@ -165,10 +167,13 @@ class Docker:
             self.daemon.terminate()
             self.daemon.wait()
             self.daemon = None
-            subprocess.run(["umount", "--all-targets", "--recursive", "--lazy", self.folder / "docker/data"], capture_output=True)
+            subprocess.run(["umount", "--all-targets", "--recursive", "--lazy", self.docker_folder() / "data"], capture_output=True)
+
+    def docker_folder(self):
+        return self.folder / "docker"
 
     def docker(self):
-        return ["docker", "--host", f"unix://{self.folder}/docker/sock"]
+        return ["docker", "--host", f"unix://{self.docker_folder()}/sock"]
 
     def load_image(self):
         """The image of our store, in Docker's. False without Docker, which is told."""
@@ -261,33 +266,52 @@ class Rootless(Images):
 
 
 class Registry(Images):
-    """Those that need a registry on loopback, with an image of five layers and 300 MB of this machine's own files."""
+    """Those that need a registry on loopback, with images of five layers and 300 MB of this machine's own files."""
 
     registry = None
-    NAME = "127.0.0.1:5098/big:1"
+    ground = None
+    NAME = "127.0.0.1:5098/big"
 
-    def prepare_registry(self):
+    def prepare_registry(self, images):
         for program, package in (("docker-registry", "docker-registry"), ("skopeo", "skopeo"), ("umoci", "umoci")):
             if not self.needs(program, package):
                 return False
-        shutil.copy(TREE / "target/release/coracle", self.folder / "coracle")
-        layout = self.folder / "big"
-        if not layout.exists():
-            unpacked = big_image(layout)
-            packed = size(layout / "blobs") / 1e6
-            self.notes.append(f"the image: 5 layers, {unpacked / 1e6:.0f} MB, compressed {packed:.0f} MB")
-        config = self.folder / "registry.yml"
+        self.prepare_ground()
+        layout = self.ground / "big"
+        unpacked = big_images(layout, images)
+        packed = size(layout / "blobs") / images / 1e6
+        self.notes.append(f"the image: 5 layers, {unpacked / 1e6:.0f} MB, compressed {packed:.0f} MB")
+        config = self.ground / "registry.yml"
         config.write_text(f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: 127.0.0.1:5098}}\n"
-                          f"storage: {{filesystem: {{rootdirectory: {self.folder}/registry}}}}\n")
+                          f"storage: {{filesystem: {{rootdirectory: {self.ground}/registry}}}}\n")
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.registry = subprocess.Popen(["docker-registry", "serve", config], **quiet)
-        push = ["skopeo", "copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", f"oci:{layout}:big", f"docker://{self.NAME}"]
+        return all(self.push(f"oci:{layout}:{number}", f"docker://{self.NAME}:{number}") for number in range(images))
+
+    def push(self, source, target):
+        words = ["skopeo", "copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", source, target]
         for _ in range(50):
-            if subprocess.run(push, **quiet).returncode == 0:
+            answer = subprocess.run(words, capture_output=True, text=True)
+            if answer.returncode == 0:
                 return True
             time.sleep(0.1)
-        self.notes.append("not measured: docker-registry did not take the image")
+        self.notes.append(f"not measured: docker-registry did not take the image: {answer.stderr}")
         return False
+
+    def prepare_ground(self):
+        """A file system of its own. An ext4 looks for a new file's place past all that were deleted in the last minutes
+        (recently_deleted in fs/ext4/ialloc.c), which costs seconds where somebody has deleted many."""
+        self.ground = self.folder / "ground"
+        self.ground.mkdir()
+        disk = self.folder / "disk"
+        with open(disk, "w") as file:
+            file.truncate(24 << 30)
+        made = subprocess.run(["mke2fs", "-q", "-t", "ext4", disk], capture_output=True, text=True)
+        mounted = made.returncode == 0 and subprocess.run(["mount", "-o", "loop", disk, self.ground], capture_output=True, text=True)
+        if not mounted or mounted.returncode:
+            why = made.stderr or mounted.stderr
+            self.notes.append(f"without a file system of its own, so what others have deleted counts: {why.strip()}")
+        shutil.copy(TREE / "target/release/coracle", self.ground / "coracle")
 
     def close(self):
         super().close()
@@ -295,33 +319,38 @@ class Registry(Images):
             self.registry.terminate()
             self.registry.wait()
             self.registry = None
+        if self.ground:
+            subprocess.run(["umount", self.ground], capture_output=True)
+            shutil.rmtree(self.ground, ignore_errors=True)
+            (self.folder / "disk").unlink(missing_ok=True)
+            self.ground = None
 
 
 class Pull(Registry, Docker):
-    """From a registry to trees on the disk. We alone wait until they are there: syncfs is a part of it."""
+    """From a registry to trees on the disk. Each round has an image of its own, so that nothing has to be deleted."""
 
     def prepare(self):
-        self.title, self.rounds, self.warm_up = "pull and unpack an image", 5, 1
-        if not self.prepare_registry():
+        self.title, self.rounds, self.warm_up, self.syncs = "pull and unpack an image", 5, 1, True
+        if not self.prepare_registry((self.asked or self.rounds) + self.warm_up):
             return
-        store, name = self.folder / "pulled", self.NAME
-        self.add("coracle", [self.folder / "coracle", "--root", store, "pull", "--quiet", name], before=f"rm -r {store}")
-        both = self.folder / "both"
+        name, both = f"{self.NAME}:ROUND", self.ground / "both-ROUND"
+        self.add("coracle", [self.ground / "coracle", "--root", self.ground / "pulled", "pull", "--quiet", name])
         copy = f"skopeo copy --quiet --insecure-policy --src-tls-verify=false docker://{name} oci:{both}/layout:big"
         unpack = f"umoci --log error unpack --image {both}/layout:big {both}/bundle"
-        self.add("skopeo + umoci", ["sh", "-c", f"{copy} && {unpack}"], before=f"rm -r {both}; mkdir {both}")
+        self.add("skopeo + umoci", ["sh", "-c", f"mkdir {both} && {copy} && {unpack}"])
         if self.needs("docker", "docker.io"):
             self.start_docker()
         if self.daemon:
-            docker = self.docker()
-            forget = " ".join([*docker, "rmi", name])
-            self.add("docker", [*docker, "pull", "--quiet", name], before=forget)
+            self.add("docker", [*self.docker(), "pull", "--quiet", name])
         self.wishes = [Wish("coracle", "docker", 0.333), Wish("coracle", "skopeo + umoci", 0.333)]
         self.most_memory = {"coracle": 64}
 
+    def docker_folder(self):
+        return self.ground / "docker"
+
     def close(self):
-        Registry.close(self)
         Docker.close(self)
+        Registry.close(self)
 
 
 class PullAgain(Registry):
@@ -329,29 +358,30 @@ class PullAgain(Registry):
 
     def prepare(self):
         self.title, self.rounds = "pull once more", 100
-        if not self.prepare_registry():
+        if not self.prepare_registry(1):
             return
-        command = [self.folder / "coracle", "--root", self.folder / "again", "pull", "--quiet", self.NAME]
+        command = [self.ground / "coracle", "--root", self.ground / "again", "pull", "--quiet", f"{self.NAME}:0"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         self.add("coracle", command)
         if self.needs("curl", "curl"):
-            address = "http://127.0.0.1:5098/v2/big/manifests/1"
+            address = "http://127.0.0.1:5098/v2/big/manifests/0"
             accept = "Accept: application/vnd.oci.image.manifest.v1+json"
             self.add("curl --head", ["curl", "--silent", "--fail", "--head", "--header", accept, address])
         self.wishes = [Wish("coracle", "curl --head", 2.0)]
 
 
-def big_image(layout):
-    """Out of files that are there: no two machines have the same, but all files are real. Returns their size in bytes."""
+def big_images(layout, images):
+    """Out of files that are there: no two machines have the same, but all files are real. In each layer of each image
+    there is one more, so that no two images share a layer. Returns the size of one in bytes."""
     files = (Path(folder) / name for top in ("/usr/bin", "/usr/lib", "/usr/share")
              for folder, _, names in sorted(os.walk(top)) for name in sorted(names))
     files = (path for path in files if path.is_file() and not path.is_symlink() and path.stat().st_size < 8 << 20)
     words = ["umoci", "--log", "error"]
-    image = ["--image", f"{layout}:big"]
     subprocess.run([*words, "init", "--layout", layout], check=True)
-    subprocess.run([*words, "new", *image], check=True)
+    for number in range(images):
+        subprocess.run([*words, "new", "--image", f"{layout}:{number}"], check=True)
     total = 0
-    for number in range(5):
+    for layer in range(5):
         archive, length = layout.parent / "layer.tar", 0
         with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
             for path in files:
@@ -359,7 +389,10 @@ def big_image(layout):
                 length += path.stat().st_size
                 if length >= 60_000_000:
                     break
-        subprocess.run([*words, "raw", "add-layer", *image, archive], check=True)
+        for number in range(images):
+            with tarfile.open(archive, "a", format=tarfile.PAX_FORMAT) as tar:
+                tar.addfile(tarfile.TarInfo(f"image-{number}"))
+            subprocess.run([*words, "raw", "add-layer", "--image", f"{layout}:{number}", archive], check=True)
         archive.unlink()
         total += length
     return total
