@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import resource
 import shutil
 import subprocess
 import tarfile
@@ -14,6 +15,7 @@ HERE = Path(__file__).resolve().parent
 TREE = HERE.parent.parent
 TOOLS = TREE / "target/tools"
 DOCKERD = TOOLS / "usr/sbin/dockerd"
+PODMAN = TOOLS / "usr/bin/podman"
 IMAGE = "bench"
 
 
@@ -191,7 +193,7 @@ class Docker:
 
 
 class Bridge(Docker, Images):
-    """With a network of its own, beside Docker without one."""
+    """With a network of its own, beside Docker and Podman without one."""
 
     def prepare(self):
         self.title, self.rounds = "coracle run --rm IMAGE true, on a bridge", 40
@@ -201,6 +203,34 @@ class Bridge(Docker, Images):
         if self.load_image():
             docker = self.docker()
             self.add("docker, no network", [*docker, "run", "--rm", "--network", "none", IMAGE, "true"])
+        self.add_podman()
+
+    def add_podman(self):
+        """Without cgroups, which is less than all others do: its runtime filters devices by a program for the kernel,
+        and root of a virtual machine may not be allowed to lock the memory for it. For the same reason the limits."""
+        if not PODMAN.exists() or not self.needs("crun", "crun") or not self.needs("skopeo", "skopeo"):
+            self.notes.append("not measured: podman could not be downloaded")
+            return
+        own = self.folder / "podman"
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        podman = [PODMAN, "--root", own / "data", "--runroot", own / "run", "--storage-driver", "overlay",
+                  "--cgroup-manager", "cgroupfs", "--events-backend", "none", "--runtime", "crun",
+                  "--network-config-dir", own / "networks"]
+        # Podman's last act is done by another podman, which conmon starts; it finds conmon only here.
+        os.environ["PATH"] += f":{TOOLS}/usr/bin"
+        source = f"oci:{self.folder}/store:{self.reference()}"
+        subprocess.run(["skopeo", "copy", "--quiet", source, f"oci-archive:{own}.tar:{IMAGE}:latest"], check=True)
+        loaded = subprocess.run([*podman, "load", "--quiet", "--input", f"{own}.tar"], capture_output=True, text=True)
+        version = subprocess.run([PODMAN, "--version"], capture_output=True, text=True).stdout.strip()
+        if loaded.returncode:
+            self.notes.append(f"not measured: {version} did not load the image: {loaded.stderr.strip()}")
+            return
+        self.notes.append(f"{version}, with crun and without cgroups")
+        limits = ["--ulimit", f"nofile={most}:{most}", "--ulimit", "nproc=4096:4096"]
+        name = loaded.stdout.split()[-1]
+        words = ["run", "--rm", "--cgroups=disabled", *limits, "--network", "none", name, "true"]
+        self.add("podman, no network", [*podman, *words])
+        self.wishes.append(Wish("coracle, bridge", "podman, no network"))
 
 
 class Running(Docker, Images):
@@ -436,16 +466,22 @@ def record(store, number):
         (store / "ended" / name).touch()
 
 
-def fetch_docker():
-    """The packages are only unpacked: installed, they would start the daemon."""
-    if DOCKERD.exists() or not shutil.which("apt-get"):
+def fetch_peers():
+    """Docker and Podman. Their packages are only unpacked: installed, some would start a daemon."""
+    fetch(DOCKERD, "docker.io", "containerd")
+    fetch(PODMAN, "podman", "conmon", "libgpgme11", "libassuan0", "libsubid4")
+
+
+def fetch(program, *packages):
+    if program.exists() or not shutil.which("apt-get"):
         return
-    packages = TOOLS / "packages"
-    packages.mkdir(parents=True, exist_ok=True)
-    get = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "docker.io", "containerd"]
-    if subprocess.run(get, cwd=packages).returncode == 0:
-        for package in (*packages.glob("docker.io_*.deb"), *packages.glob("containerd_*.deb")):
-            subprocess.run(["dpkg", "-x", package, TOOLS], check=True)
+    place = TOOLS / "packages"
+    place.mkdir(parents=True, exist_ok=True)
+    get = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *packages]
+    if subprocess.run(get, cwd=place).returncode == 0:
+        for package in packages:
+            for file in place.glob(f"{package}_*.deb"):
+                subprocess.run(["dpkg", "-x", file, TOOLS], check=True)
 
 
 def ordinary_user():
