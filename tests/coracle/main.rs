@@ -4,6 +4,7 @@
 mod kit;
 
 // From an image to its end.
+mod answered;
 mod archives;
 mod attach;
 mod callers_files;
@@ -14,6 +15,7 @@ mod damaged;
 mod debian;
 mod detached;
 mod diff;
+mod elsewhere;
 mod exec;
 mod exit_codes;
 mod full_disk;
@@ -41,6 +43,7 @@ mod pulling;
 mod references;
 mod rename;
 mod restart;
+mod scripts;
 mod settings;
 mod stress;
 mod switches;

@@ -184,4 +184,10 @@ pub fn hear_all_signals() {
     // The only error is EINVAL, for a wrong first argument.
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
+
+/// The same for all signals that this process was started with ignored: `nohup` and a shell's `&` are about whoever
+/// started us, and what has a session of its own is told nothing by the terminal.
+pub fn ignore_nothing() {
+    Signal::iterator().filter(|signal| is_ignored(*signal)).for_each(by_default);
+}
 // ANCHOR_END: by_default

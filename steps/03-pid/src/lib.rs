@@ -25,7 +25,7 @@ pub use container::{Container, Isolation, Last, launch};
 pub use engine::Created;
 pub use exec::environment;
 pub use isolations::{PidArgs, Pids};
-pub use kernel::{hear_all_signals, inherited, send_signal};
+pub use kernel::{hear_all_signals, ignore_nothing, inherited, send_signal};
 pub use report::{Failed, report};
 pub use running::{Running, Serve};
 pub use signals::{Caught, Signals};

@@ -1,11 +1,11 @@
 //! Text of strangers: what may be printed of it.
 
 use std::fmt::Display;
-use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
+
+use crate::waiting::Waiting;
 
 /// The longest piece of foreign text in a message, in characters.
 const LONGEST: usize = 200;
@@ -53,8 +53,7 @@ pub fn prompt(question: &str) {
 /// Nothing is kept in a buffer: a process that clones others would write it twice.
 pub fn answer(text: impl Display) -> Result<()> {
     let write = || -> std::io::Result<()> {
-        let mut output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
-        output.write_all(text.to_string().as_bytes())
+        Waiting::copy(std::io::stdout())?.write_all(text.to_string().as_bytes())
     };
     match write() {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

@@ -16,7 +16,7 @@ mod members;
 mod save;
 
 pub use load::load;
-pub use save::{Wanted, save};
+pub use save::{Opened, Wanted, open, save};
 
 /// For [`crate::fuzzing`]: an archive as it is read, up to where its layers would be unpacked.
 pub(crate) fn take_apart(store: &crate::store::Store, mut archive: &[u8]) -> anyhow::Result<()> {

@@ -1,7 +1,8 @@
 //! `save`: from the store into an archive that everybody reads.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io::{self, Read, Write};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -23,19 +24,56 @@ pub struct Wanted {
     pub names: Vec<Reference>,
 }
 
+/// What is to be written, open: from here on nobody has to keep it for us.
+#[derive(Debug)]
+pub struct Opened<'a> {
+    images: &'a [Wanted],
+    texts: HashMap<Digest, Vec<u8>>,
+    blobs: HashMap<Digest, File>,
+}
+
+/// Opens all that belongs to some images.
+///
+/// # Errors
+/// Something is not there, or a document is damaged.
+pub fn open<'a>(store: &Store, images: &'a [Wanted]) -> Result<Opened<'a>> {
+    let mut opened = Opened { images, texts: HashMap::new(), blobs: HashMap::new() };
+    for Wanted { image, .. } in images {
+        opened.texts.insert(image.config_digest, store.config(image)?);
+        opened.texts.insert(image.digest, store.manifest(image)?);
+        for layer in &image.layers {
+            opened.blobs.insert(layer.blob.digest, store.open_blob(&layer.blob.digest)?);
+        }
+    }
+    Ok(opened)
+}
+
+impl Opened<'_> {
+    fn text(&self, digest: &Digest) -> Result<Vec<u8>> {
+        self.texts.get(digest).cloned().with_context(|| format!("document {digest} is not there"))
+    }
+
+    /// From its beginning, each time.
+    fn blob(&self, digest: &Digest) -> Result<&File> {
+        let mut blob = self.blobs.get(digest).with_context(|| format!("blob {digest} is not there"))?;
+        blob.rewind().with_context(|| format!("cannot read blob {digest}"))?;
+        Ok(blob)
+    }
+}
+
 // ANCHOR: save
 /// Writes images into one archive, whose bytes depend on nothing else.
 ///
 /// # Errors
 /// A blob is damaged, or the archive cannot be written.
-pub fn save(store: &Store, images: &[Wanted], output: &mut dyn Write) -> Result<()> {
-    let mut archive = Archive { store, builder: Builder::new(output), written: HashSet::new() };
+pub fn save(opened: &Opened<'_>, output: &mut dyn Write) -> Result<()> {
+    let mut archive = Archive { opened, builder: Builder::new(output), written: HashSet::new() };
     // Who unpacks this without being root may make folders, but not give them to root.
     archive.folder("blobs/")?;
     archive.folder("blobs/sha256/")?;
     let (mut manifests, mut table) = (Vec::new(), Vec::new());
     let mut repositories: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    for Wanted { image, names } in images {
+    for Wanted { image, names } in opened.images {
         let config = archive.config(image)?;
         let layers = image.layers.iter().map(|layer| archive.layer(layer)).collect::<Result<Vec<_>>>()?;
         let paths: Vec<String> = layers.iter().map(path_of).collect();
@@ -66,14 +104,14 @@ pub fn save(store: &Store, images: &[Wanted], output: &mut dyn Write) -> Result<
 // ANCHOR_END: save
 
 struct Archive<'a> {
-    store: &'a Store,
+    opened: &'a Opened<'a>,
     builder: Builder<&'a mut dyn Write>,
     written: HashSet<Digest>,
 }
 
 impl Archive<'_> {
     fn config(&mut self, image: &Image) -> Result<Value> {
-        let text = self.store.config(image)?;
+        let text = self.opened.text(&image.config_digest)?;
         let digest = image.config_digest;
         self.blob(&digest, text.len() as u64, &mut &*text)?;
         let kind = "application/vnd.oci.image.config.v1+json";
@@ -84,14 +122,14 @@ impl Archive<'_> {
     fn layer(&mut self, layer: &Layer) -> Result<Value> {
         let cannot = || format!("cannot read layer {}", layer.blob.digest);
         let mut magic = [0; 4];
-        let blob = self.store.open_blob(&layer.blob.digest)?;
-        let count = (&blob).take(4).read(&mut magic).with_context(cannot)?;
+        let blob = self.opened.blob(&layer.blob.digest)?;
+        let count = blob.take(4).read(&mut magic).with_context(cannot)?;
         let kind = match magic[..count] {
             [0x28, 0xb5, 0x2f, 0xfd] => return self.decompressed(layer),
             [0x1f, 0x8b, ..] => "application/vnd.oci.image.layer.v1.tar+gzip",
             _ => "application/vnd.oci.image.layer.v1.tar",
         };
-        let mut content = HashingReader::new(self.store.open_blob(&layer.blob.digest)?);
+        let mut content = HashingReader::new(self.opened.blob(&layer.blob.digest)?);
         self.blob(&layer.blob.digest, layer.blob.size, &mut content)?;
         let is_right = content.length() == 0 || content.digest() == layer.blob.digest;
         ensure!(is_right, "blob {} is damaged: pull the image again", layer.blob.digest);
@@ -101,12 +139,12 @@ impl Archive<'_> {
     /// An archive tells the size of a file before its content, so it is read twice.
     fn decompressed(&mut self, layer: &Layer) -> Result<Value> {
         let cannot = || format!("cannot decompress layer {}", layer.blob.digest);
-        let mut blob = self.store.open_blob(&layer.blob.digest)?;
+        let mut blob = self.opened.blob(&layer.blob.digest)?;
         let mut content = HashingReader::new(by_magic(&mut blob).with_context(cannot)?);
         io::copy(&mut content, &mut io::sink()).with_context(cannot)?;
         let (digest, size) = (content.digest(), content.length());
         ensure!(digest == layer.diff_id, "blob {} is damaged: pull the image again", layer.blob.digest);
-        let mut blob = self.store.open_blob(&layer.blob.digest)?;
+        let mut blob = self.opened.blob(&layer.blob.digest)?;
         self.blob(&digest, size, &mut by_magic(&mut blob).with_context(cannot)?)?;
         Ok(json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": size}))
     }
@@ -116,7 +154,7 @@ impl Archive<'_> {
         let same =
             image.layers.iter().zip(layers).all(|(old, new)| new["digest"] == old.blob.digest.to_string());
         let text = match same {
-            true => self.store.manifest(image)?,
+            true => self.opened.text(&image.digest)?,
             false => {
                 let manifest = json!({
                     "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers,

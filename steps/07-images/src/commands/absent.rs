@@ -1,6 +1,11 @@
 //! Docker's other commands and options: named, with the reason, instead of "unrecognized".
 
+use anyhow::Result;
+use step03_pid::Failed;
+
 use super::later::RIGHTS;
+use crate::preferences::elsewhere;
+use crate::text::printable;
 
 const BUILD: &str = "images are built by others: buildah, umoci or Docker, and `load` or `pull` takes them";
 const NETWORK: &str =
@@ -15,7 +20,10 @@ const ABSENT: [(&str, &str); 24] = [
     ("buildx", BUILD),
     ("commit", BUILD),
     ("import", BUILD),
-    ("export", "what a container has changed is shown by `diff` and taken out by `cp`"),
+    (
+        "export",
+        "`cp CONTAINER:/ -` writes all of a container's files as an archive; `diff` shows what has changed",
+    ),
     ("push", "`save` writes an archive, and `skopeo copy oci-archive:FILE docker://NAME` pushes it"),
     ("manifest", "`skopeo inspect --raw docker://NAME` shows a manifest"),
     ("search", "a registry is searched on its own pages"),
@@ -65,6 +73,24 @@ const OPTIONS: [(&str, &str, &str, &str); 22] = [
     ("volume create", "--topology-required", "", CLUSTER),
     ("volume create", "--type", "", CLUSTER),
 ];
+
+/// Refuses what was meant for another machine: done here, `rm --force` would hit the wrong one.
+///
+/// # Errors
+/// It was.
+pub(super) fn refuse_elsewhere(verb: &str) -> Result<()> {
+    // These do nothing to what is kept here.
+    if ["completion", "login", "logout", "man", "monitor"].contains(&verb) {
+        return Ok(());
+    }
+    let Some((what, host)) = elsewhere() else { return Ok(()) };
+    let text = format!(
+        "{what} means another machine, {}: Coracle does what is asked for on this one\n\
+         unset DOCKER_HOST and DOCKER_CONTEXT, or say: DOCKER_CONTEXT=default coracle {verb} ...",
+        printable(&host)
+    );
+    Err(Failed { code: if ["run", "create"].contains(&verb) { 125 } else { 1 }, text }.into())
+}
 
 /// Why a command of Docker's is not here; nothing if Docker has none of this name either.
 pub(super) fn command(verb: &str) -> Option<String> {

@@ -10,6 +10,7 @@ use super::Place;
 use super::start::read_again;
 use crate::monitor::client::{Attached, Client, Outcome};
 use crate::monitor::detach::DetachKeys;
+use crate::preferences::detach_keys;
 use crate::records::Status;
 
 /// Show what a container prints, and pass on what is typed.
@@ -56,7 +57,7 @@ impl Attach {
             output: true,
             error: true,
             tty: run.tty,
-            detach_keys: self.detach_keys.clone().unwrap_or_default(),
+            detach_keys: detach_keys(self.detach_keys.as_ref())?,
             signals: self.sig_proxy,
         };
         client.attach(&attached).map(Outcome::code)

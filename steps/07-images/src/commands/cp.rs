@@ -1,8 +1,7 @@
 //! `cp`: files between a container and the host.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{BufWriter, ErrorKind, IsTerminal};
+use std::io::{BufReader, BufWriter, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
 
 use anyhow::{Error, Result, bail};
@@ -16,6 +15,7 @@ use crate::copy::{
 };
 use crate::human::size;
 use crate::text::{printable, tell};
+use crate::waiting::Waiting;
 
 /// Copy files between a container and this machine.
 #[derive(Debug, Clone, Args)]
@@ -85,7 +85,7 @@ impl Cp {
 
     fn pack(&self, inside: &Tree, from: &Words) -> Result<()> {
         let source = source(inside, from, self.follow_link)?;
-        let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+        let output = Waiting::copy(std::io::stdout())?;
         match pack(&source, BufWriter::with_capacity(64 << 10, output)) {
             // That nobody reads it to the end is no error.
             Err(error) if is_broken_pipe(&error) => Ok(()),
@@ -97,7 +97,7 @@ impl Cp {
         let Some(into) = existing_directory(inside, to)? else {
             bail!("destination \"{}\" must be a directory", printable(&self.destination.to_string_lossy()));
         };
-        let left_out = unpack(&mut std::io::stdin().lock(), &into)
+        let left_out = unpack(&mut BufReader::new(Waiting::copy(std::io::stdin())?), &into)
             .map_err(|error| explain(error, inside, into.as_fd()))?;
         left_out.iter().for_each(tell);
         Ok(())

@@ -35,6 +35,9 @@ pub(super) fn create(place: &Place, asking: Asking<RunArgs>, detached: bool) -> 
     let words = asking.words(&asking.args.settled(&containers)?);
     let args: RunArgs = Asking::read(&words)?;
     args.life.check(args.remove)?;
+    if let Some(file) = args.cidfile.as_ref().filter(|file| file.symlink_metadata().is_ok()) {
+        bail!(cidfile_found(file));
+    }
     if let Some(name) = &args.name {
         check_name(name)?;
     }
@@ -90,13 +93,15 @@ fn layers(store: &store::Store, image: &Image) -> Vec<PathBuf> {
     image.layers.iter().rev().map(|layer| store.layer(&layer.chain_id)).collect()
 }
 
+fn cidfile_found(path: &Path) -> String {
+    let path = path.display();
+    format!("container ID file found, make sure the other container isn't running or delete {path}")
+}
+
 fn write_cidfile(path: &Path, id: &str) -> Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     match file {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => bail!(
-            "container ID file found, make sure the other container isn't running or delete {}",
-            path.display()
-        ),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => bail!(cidfile_found(path)),
         other => other.and_then(|mut file| file.write_all(id.as_bytes())),
     }
     .with_context(|| format!("cannot write {}", path.display()))

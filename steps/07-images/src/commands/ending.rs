@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::signal::{Named, process, send};
 use super::start::read_again;
-use crate::records::{Containers, Recipe, Record};
+use crate::records::{Containers, Recipe, Record, Status};
 
 /// Docker's number, in seconds.
 const PATIENCE: i64 = 10;
@@ -42,16 +42,21 @@ pub(super) fn ask(
     }
     // First of all, or its restart policy could be faster.
     containers.stop(record);
-    let run = read_again(containers, record).ok();
-    let of_image =
-        || Recipe::read(&containers.directory_of(record)).ok()?.image.settings.stop_signal.parse().ok();
-    let signal = signal.or_else(|| run.as_ref()?.life.stop_signal).or_else(of_image).unwrap_or(TERM);
-    let timeout = timeout.or_else(|| run.as_ref()?.life.stop_timeout).unwrap_or(PATIENCE);
+    let signal = signal.or_else(|| stop_signal(containers, record)).unwrap_or(TERM);
+    let of_run = || read_again(containers, record).ok()?.life.stop_timeout;
+    let timeout = timeout.or_else(of_run).unwrap_or(PATIENCE);
     let record = containers.again(record).unwrap_or_else(|| record.clone());
     send(&record, if timeout == 0 { KILL } else { signal })?;
     let process = if timeout == 0 { None } else { process(&record.state)? };
     let patience = u64::try_from(timeout).ok().map(Duration::from_secs);
     Ok(Some(Asked { record, process, until: patience.and_then(|wait| Instant::now().checked_add(wait)) }))
+}
+
+/// By which signal it ends, if `run` or its image says so.
+pub(super) fn stop_signal(containers: &Containers, record: &Record) -> Option<Named> {
+    let of_image =
+        || Recipe::read(&containers.directory_of(record)).ok()?.image.settings.stop_signal.parse().ok();
+    read_again(containers, record).ok().and_then(|run| run.life.stop_signal).or_else(of_image)
 }
 
 /// Waits until the first processes of all have ended, and kills each whose time is up.
@@ -108,6 +113,10 @@ pub(super) fn written_down(containers: &Containers, record: &Record) -> Result<(
     let start = Instant::now();
     while containers.is_held(record)? {
         match containers.again(record) {
+            // It ends no further: somebody else needs its files.
+            Some(now) if now.state.status == Status::Exited && start.elapsed() > Duration::from_secs(3) => {
+                return Ok(());
+            }
             Some(now) if now.state.pid != record.state.pid => drop(send(&now, KILL)?),
             Some(_) => {}
             None => return Ok(()),

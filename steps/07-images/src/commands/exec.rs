@@ -22,6 +22,7 @@ use crate::monitor::detach::DetachKeys;
 use crate::monitor::frames::{Kind, frame, resize};
 use crate::monitor::terminal::size_option;
 use crate::monitor::{Settings, close_all_at_exec, program};
+use crate::preferences::detach_keys;
 use crate::records::{Containers, Recipe, Record, Status};
 use crate::sealed;
 
@@ -148,7 +149,7 @@ impl Exec {
         if self.detach {
             return Ok(0);
         }
-        let detach_keys = self.detach_keys.clone().unwrap_or_default();
+        let detach_keys = detach_keys(self.detach_keys.as_ref())?;
         let attached = Attached {
             input: self.interactive,
             output: true,

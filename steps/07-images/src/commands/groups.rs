@@ -73,8 +73,8 @@ pub fn with_groups(mut command: Command) -> Command {
     command
 }
 
-/// Reads the command line. A command of a group is then as if it had been said outside.
-pub(super) fn parse<C: Parser>() -> Result<C, Error> {
+/// Reads the command line, and says which command it is. One of a group is then as if it had been said outside.
+pub(super) fn parse<C: Parser>() -> Result<(C, String), Error> {
     let words: Vec<OsString> = std::env::args_os().collect();
     // Copying takes time, and most people never say it.
     let is_said = words.iter().any(|word| GROUPS.iter().any(|(group, _)| word == group));
@@ -88,6 +88,7 @@ pub(super) fn parse<C: Parser>() -> Result<C, Error> {
         let said = inner.subcommand_name()?;
         names.iter().any(|(copied, _)| *copied == said).then_some(inner)
     });
-    C::from_arg_matches(said.unwrap_or(&matches))
+    let said = said.unwrap_or(&matches);
+    Ok((C::from_arg_matches(said)?, said.subcommand_name().unwrap_or_default().to_owned()))
 }
 // ANCHOR_END: groups

@@ -71,7 +71,7 @@ impl Images {
             only: self.quiet.then_some("ID"),
             rows: rows.collect::<Result<_>>()?,
         };
-        list.print(&self.format)
+        list.print(&self.format.or(self.quiet, |preferences| preferences.images_format))
     }
     // ANCHOR_END: images
 

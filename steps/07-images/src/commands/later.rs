@@ -84,6 +84,11 @@ const LATER: [(&str, Option<char>, bool, &str); 57] = [
 // ANCHOR_END: later
 
 impl LaterArgs {
+    /// Whether `--no-healthcheck` was said, which is what happens anyway.
+    pub fn wants_no_health(&self) -> bool {
+        self.0.iter().any(|(name, _)| *name == "no-healthcheck")
+    }
+
     /// Says what is not there.
     ///
     /// # Errors

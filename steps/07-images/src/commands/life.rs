@@ -10,7 +10,7 @@ use crate::monitor::restart::Restart;
 /// What is the container's own about its life.
 #[derive(Debug, Clone, Args)]
 pub struct LifeArgs {
-    /// Start it again when it has ended: no, on-failure[:TIMES], always, unless-stopped
+    /// Start it again when it has ended: no, on-failure[:TIMES], always, unless-stopped; after a reboot nobody does
     #[arg(long, value_name = "POLICY", default_value = "no")]
     pub restart: Restart,
     /// The signal that asks it to end

@@ -32,7 +32,9 @@ pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
         return report(answer(version).map(|()| 0));
     }
     report(match groups::parse::<C>() {
-        Ok(cli) => execute(cli).map_err(|error| with_code(error, 1)),
+        Ok((cli, verb)) => {
+            absent::refuse_elsewhere(&verb).and_then(|()| execute(cli)).map_err(|error| with_code(error, 1))
+        }
         Err(error) => judge(&error, with_groups(C::command())),
     })
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::human::table;
+use crate::preferences::Preferences;
 use crate::template::Template;
 use crate::text::{answer, printable};
 
@@ -18,6 +19,16 @@ pub struct Format {
     /// How to print each: a Go template such as '{{.ID}}', 'table {{.ID}}\t{{.Names}}' with a header, or 'json'
     #[arg(long, value_name = "TEMPLATE")]
     pub format: Option<String>,
+}
+
+impl Format {
+    /// The one that was asked for, or else the one that somebody prefers. Whoever wants ids wants no other.
+    pub(crate) fn or(&self, only_ids: bool, preferred: fn(Preferences) -> Option<String>) -> Self {
+        match self.format.as_deref() {
+            None | Some("") if !only_ids => Self { format: preferred(Preferences::read()) },
+            _ => self.clone(),
+        }
+    }
 }
 
 /// A list to be printed.

@@ -1,7 +1,7 @@
 //! `load`: images out of an archive.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
@@ -12,6 +12,7 @@ use super::Place;
 use super::platform::ForPlatform;
 use crate::archive::load;
 use crate::text::{answer, printable};
+use crate::waiting::Waiting;
 use crate::{full_disk, task};
 
 /// Take images out of an archive.
@@ -45,9 +46,7 @@ impl Load {
         let wanted = self.platform.platform.clone();
         // Only a user namespace may unpack for its ids, and unpacking starts threads.
         task::in_child(move || {
-            let mut input: &File = &input;
-            let source: &mut dyn Read = &mut input;
-            let said = load(&store, source, wanted.as_ref());
+            let said = load(&store, &mut Waiting::copy(&input)?, wanted.as_ref());
             let said = said.with_context(|| format!("cannot load {}", printable(&name)));
             let said = said.map_err(|error| full_disk::told(error, store.root()))?;
             answer(said.iter().map(|line| format!("{line}\n")).collect::<String>())

@@ -42,7 +42,7 @@ impl LogIn {
     // ANCHOR: login
     pub(super) fn execute(&self) -> Result<u8> {
         let registry = names::registry(&self.server)?;
-        let file = docker_file().context("cannot tell where logins are kept: HOME is not set")?;
+        let file = docker_file().context("cannot tell where logins are kept: you have no home directory")?;
         let wanted = self.login(&file, &registry)?;
         let options = Options { tls_verify: self.tls_verify, verbose: self.verbose, ..Options::default() };
         let login = Registry::log_in(&registry, wanted, &options)?;

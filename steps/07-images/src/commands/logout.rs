@@ -18,7 +18,7 @@ pub struct LogOut {
 impl LogOut {
     pub(super) fn execute(&self) -> Result<u8> {
         let registry = names::registry(&self.server)?;
-        let file = docker_file().context("cannot tell where logins are kept: HOME is not set")?;
+        let file = docker_file().context("cannot tell where logins are kept: you have no home directory")?;
         answer(format_args!("Removing login credentials for {registry}\n"))?;
         erase(&file, &registry)?;
         // Podman's files are podman's to change.

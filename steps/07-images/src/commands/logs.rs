@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,6 +15,7 @@ use super::Place;
 use crate::moment::{nanoseconds, nine_digits, time};
 use crate::monitor::log::{self, numbered};
 use crate::records::{Containers, Record};
+use crate::waiting::{Waiting, nobody_reads};
 
 /// Show what a container has printed.
 #[derive(Debug, Args)]
@@ -96,7 +97,7 @@ impl Logs {
             }
         }
         if self.follow {
-            self.follow(&containers, &record, &mut reader, is_wanted)?;
+            self.follow(&containers, &record, &mut reader, (is_wanted, until))?;
         }
         Ok(0)
     }
@@ -108,9 +109,10 @@ impl Logs {
         containers: &Containers,
         record: &Record,
         reader: &mut Reader,
-        is_wanted: impl Fn(&Line) -> bool,
+        (is_wanted, until): (impl Fn(&Line) -> bool, Option<i128>),
     ) -> Result<()> {
-        loop {
+        // What is printed after that is nobody's wish.
+        while until.is_none_or(|until| since_1970() <= until) {
             // In this order: what it printed before its end is in the log by now.
             let has_ended = !containers.is_held(record)?;
             while let Some(line) = reader.next() {
@@ -118,11 +120,13 @@ impl Logs {
                     return Ok(());
                 }
             }
-            if has_ended {
+            // Behind `| grep --max-count 1` the next line may be long in coming.
+            if has_ended || nobody_reads(std::io::stdout()) {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+        Ok(())
     }
     // ANCHOR_END: follow
 
@@ -136,14 +140,11 @@ impl Logs {
             text.push(' ');
         }
         text.push_str(&line.log);
-        let written = match &*line.stream {
-            "stderr" => std::io::stderr().write_all(text.as_bytes()),
-            _ => {
-                let mut output = std::io::stdout().lock();
-                output.write_all(text.as_bytes()).and_then(|()| output.flush())
-            }
+        let to = match &*line.stream {
+            "stderr" => Waiting::copy(std::io::stderr()),
+            _ => Waiting::copy(std::io::stdout()),
         };
-        match written {
+        match to.and_then(|mut to| to.write_all(text.as_bytes())) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
             other => other.map(|()| true).context("cannot write to the standard output"),
         }
@@ -187,6 +188,13 @@ impl Reader {
                 continue;
             }
             if self.older.is_empty() && !self.is_rotated() {
+                // Whoever needs room may have emptied it: then what comes now stands at its beginning.
+                let file = self.open.as_mut()?;
+                let is_cut = file.get_ref().metadata().ok()?.len() < file.stream_position().ok()?;
+                if is_cut && file.rewind().is_ok() {
+                    self.begun.clear();
+                    continue;
+                }
                 return None;
             }
             if self.older.is_empty() {
@@ -215,7 +223,12 @@ pub(crate) fn read_all(path: &Path) -> usize {
 
 /// The moment that an option names, in nanoseconds since 1970.
 fn at(option: &str, text: Option<&str>) -> Result<Option<i128>> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let at = text.map(|text| nanoseconds(text, i128::try_from(now)?)).transpose();
+    let at = text.map(|text| nanoseconds(text, since_1970())).transpose();
     at.with_context(|| format!("invalid value for \"{option}\""))
+}
+
+/// Now, in nanoseconds.
+fn since_1970() -> i128 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    i128::try_from(now).unwrap_or_default()
 }

@@ -233,10 +233,14 @@ fn comes_back(place: &Place, held: &mut Held, code: u8, clients: &[RawFd]) -> Re
 }
 // ANCHOR_END: comes_back
 
-/// The last act: what was asked for with `--rm`, and what the walls' helpers have left.
-fn finish(place: &Place, held: Held) -> Result<u8> {
+/// The last act: what was asked for with `--rm`, unless somebody has begun a `restart`, and what the walls' helpers have
+/// left.
+fn finish(place: &Place, mut held: Held) -> Result<u8> {
     let code = held.record.state.exit_code.unwrap_or(125);
-    if held.record.remove {
+    if held.is_kept() {
+        held.record.state.waits = true;
+        held.write_state()?;
+    } else if held.record.remove {
         let image = held.record.image_id;
         held.remove()?;
         tidy(place, &image)?;

@@ -6,6 +6,7 @@ use anyhow::{Context, Error, Result};
 use clap::Args;
 use step05_userns::is_root;
 
+use crate::credentials::home;
 use crate::full_disk;
 use crate::records::Containers;
 use crate::store::Store;
@@ -33,9 +34,11 @@ impl Place {
             return Ok("/var/lib/coracle".into());
         }
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+        let data = set("XDG_DATA_HOME").or_else(|| home().map(|home| home.join(".local/share")));
         Ok(data
-            .context("cannot tell where images are kept: HOME is not set\nuse --root DIR")?
+            .context(
+                "cannot tell where images are kept: you have no home directory\nset HOME, or use --root DIR",
+            )?
             .join("coracle"))
     }
 

@@ -54,13 +54,14 @@ impl Ps {
         if newest > 0 {
             records.truncate(usize::try_from(newest).unwrap_or(usize::MAX));
         }
-        self.list(&store, &containers, &records)?.print(&self.format()?)
+        let format = self.format()?;
+        self.list(&store, &containers, &records, &format)?.print(&format)
     }
     // ANCHOR_END: ps
 
     /// As Docker: the ids win over a template.
     fn format(&self) -> Result<Format> {
-        let format = self.format.clone();
+        let format = self.format.or(self.quiet, |preferences| preferences.ps_format);
         if self.quiet && format.format.as_deref().is_some_and(|format| !matches!(format, "" | "table")) {
             let warning = "WARNING: Ignoring custom format, because both --format and --quiet are set.";
             // That nobody reads it is no error.
@@ -70,9 +71,15 @@ impl Ps {
         Ok(format)
     }
 
-    fn list(&self, store: &Store, containers: &Containers, records: &[Record]) -> Result<List> {
+    fn list(
+        &self,
+        store: &Store,
+        containers: &Containers,
+        records: &[Record],
+        format: &Format,
+    ) -> Result<List> {
         let mut columns = vec!["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
-        let asked = self.format.format.as_deref().unwrap_or_default();
+        let asked = format.format.as_deref().unwrap_or_default();
         let with_size = self.size || asked.contains("Size") || asked.contains("json");
         if self.size {
             columns.push("Size");
@@ -108,7 +115,7 @@ impl Ps {
             ("RunningFor", ago(now() - record.created)),
             ("Status", status(record)),
             ("State", state(record)),
-            ("Ports", record.state.ports.join(", ")),
+            ("Ports", ports(&record.state.ports)),
             ("Names", record.name.clone()),
             ("Labels", labels.collect::<Vec<_>>().join(",")),
             ("Mounts", mounts.collect::<Vec<_>>().join(",")),
@@ -143,6 +150,35 @@ pub(super) const HEADERS: [(&str, &str); 14] = [
     ("Size", "SIZE"),
 ];
 
+/// Neighbours in one, as Docker shows them: those that nothing leads to, and those with the same number outside.
+fn ports(all: &[String]) -> String {
+    let mut groups: Vec<(&str, u16, u16, &str)> = Vec::new();
+    let mut shown: Vec<String> = Vec::new();
+    for port in all {
+        let (host, inside) = port.split_once("->").unwrap_or(("", port));
+        let (address, outside) = host.rsplit_once(':').unwrap_or(("", host));
+        let (number, protocol) = inside.split_once('/').unwrap_or((inside, "tcp"));
+        match number.parse::<u16>() {
+            Ok(number) if host.is_empty() || outside.parse() == Ok(number) => {
+                let goes_on = |group: &&mut (&str, u16, u16, &str)| {
+                    (group.0, group.3) == (address, protocol) && number.checked_sub(1) == Some(group.2)
+                };
+                match groups.iter_mut().find(goes_on) {
+                    Some(group) => group.2 = number,
+                    None => groups.push((address, number, number, protocol)),
+                }
+            }
+            _ => shown.push(port.clone()),
+        }
+    }
+    let group = |(address, first, last, protocol): &(&str, u16, u16, &str)| {
+        let range = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        let host = if address.is_empty() { String::new() } else { format!("{address}:{range}->") };
+        format!("{host}{range}/{protocol}")
+    };
+    groups.iter().map(group).chain(shown).collect::<Vec<_>>().join(", ")
+}
+
 /// In one word.
 pub(super) fn state(record: &Record) -> String {
     let word = serde_json::to_value(record.state.status).unwrap_or_default();
@@ -175,5 +211,27 @@ fn status(record: &Record) -> String {
             format!("Restarting ({}) {} ago", state.exit_code.unwrap_or(0), since(state.finished))
         }
         Status::Exited => format!("Exited ({}) {} ago", state.exit_code.unwrap_or(0), since(state.finished)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn neighbours_are_one_range() {
+        let shown =
+            |ports: &[&str]| super::ports(&ports.iter().map(|port| (*port).to_owned()).collect::<Vec<_>>());
+        assert_eq!(shown(&[]), "");
+        assert_eq!(
+            shown(&["0.0.0.0:8080->80/tcp", "[::]:8080->80/tcp"]),
+            "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp"
+        );
+        let both = [
+            "0.0.0.0:7000->7000/tcp",
+            "[::]:7000->7000/tcp",
+            "0.0.0.0:7001->7001/tcp",
+            "[::]:7001->7001/tcp",
+        ];
+        assert_eq!(shown(&both), "0.0.0.0:7000-7001->7000-7001/tcp, [::]:7000-7001->7000-7001/tcp");
+        assert_eq!(shown(&["80/tcp", "81/tcp", "82/udp", "84/tcp"]), "80-81/tcp, 82/udp, 84/tcp");
     }
 }

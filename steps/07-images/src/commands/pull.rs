@@ -1,5 +1,7 @@
 //! `pull`: an image from a registry, or from this machine itself.
 
+use std::ffi::OsString;
+
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
@@ -52,6 +54,7 @@ pub struct PullArgs {
 impl Pull {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         ensure!(self.disable_content_trust, "{TRUST}");
+        refuse_trust(&self.image)?;
         let store = place.store()?;
         let reference: Reference = self.image.parse()?;
         // What stands behind the last slash may have a tag or a digest; before it, only a port.
@@ -71,7 +74,7 @@ impl Pull {
     }
 
     fn fetch_all(&self, store: Store, reference: Reference) -> Result<()> {
-        let options = self.registry.options(true);
+        let options = self.registry.options(true)?;
         task::in_child(move || {
             for tag in Registry::connect(&reference, &options.registry)?.tags()? {
                 let one = Reference { version: Version::Tag(tag), ..reference.clone() };
@@ -83,9 +86,18 @@ impl Pull {
 }
 
 impl PullArgs {
-    fn options(&self, to_stdout: bool) -> PullOptions {
-        PullOptions {
-            platform: self.platform.clone(),
+    /// The one that was asked for, or else the one that Docker's variable names.
+    fn platform(&self) -> Result<Option<Platform>> {
+        let variable = std::env::var("DOCKER_DEFAULT_PLATFORM").ok().filter(|text| !text.is_empty());
+        match (&self.platform, variable) {
+            (None, Some(text)) => Ok(Some(text.parse().context("DOCKER_DEFAULT_PLATFORM")?)),
+            (asked, _) => Ok(asked.clone()),
+        }
+    }
+
+    fn options(&self, to_stdout: bool) -> Result<PullOptions> {
+        Ok(PullOptions {
+            platform: self.platform()?,
             quiet: self.quiet,
             to_stdout,
             registry: registry::Options {
@@ -93,7 +105,21 @@ impl PullArgs {
                 verbose: self.verbose,
                 ..registry::Options::default()
             },
-        }
+        })
+    }
+}
+
+/// Whoever wants signatures to be checked must not believe that they are. A digest needs none.
+fn refuse_trust(name: &str) -> Result<()> {
+    let wanted = std::env::var_os("DOCKER_CONTENT_TRUST").filter(|value| !value.is_empty());
+    // As Docker reads it: what is no word for no is a yes.
+    let is_no = |value: &OsString| ["0", "f", "F", "false", "FALSE", "False"].iter().any(|no| value == no);
+    match wanted.filter(|value| !is_no(value)) {
+        Some(_) if !name.contains('@') => bail!(
+            "DOCKER_CONTENT_TRUST is set, and nobody here checks signatures\n\
+             name the image by its digest, NAME@sha256:…, or unset DOCKER_CONTENT_TRUST"
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -101,8 +127,9 @@ impl PullArgs {
 /// The image called `name`, unpacked: the one that is here, or else pulled.
 pub(super) fn get(store: &Store, name: &str, when: When, args: &PullArgs) -> Result<Image> {
     let found = if when == When::Always { None } else { find(store, name)? };
-    let fits =
-        |image: &Image| args.platform.as_ref().is_none_or(|wanted| image.platform.fits(wanted).is_some());
+    refuse_trust(name)?;
+    let platform = args.platform()?;
+    let fits = |image: &Image| platform.as_ref().is_none_or(|wanted| image.platform.fits(wanted).is_some());
     if let Some(image) = found.filter(fits) {
         return unpacked(store, image);
     }
@@ -175,7 +202,7 @@ fn fetch(store: &Store, reference: &Reference, args: &PullArgs, to_stdout: bool)
     if host_tools::is_it(reference) {
         return make_host_tools(store).map(drop);
     }
-    let options = args.options(to_stdout);
+    let options = args.options(to_stdout)?;
     let (store, reference) = (store.clone(), reference.clone());
     task::in_child(move || pull(&store, &reference, &options).map(drop))
 }

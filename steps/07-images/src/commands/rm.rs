@@ -6,7 +6,7 @@ use clap::Args;
 use super::ending::{KILL, stop};
 use super::signal::send;
 use super::{Place, for_each, tidy};
-use crate::records::{Containers, Held, Record};
+use crate::records::{Containers, Held, Record, Status};
 use crate::text::{answer, tell};
 
 /// Remove containers.
@@ -47,11 +47,9 @@ impl Rm {
                 None if self.force => {
                     kill_and_hold(&containers, record)?.map_or(Ok(()), |held| self.remove(held))?;
                 }
-                None => bail!(
-                    "cannot remove container \"{}\": container is running: stop the container before removing or \
-                     force remove",
-                    record.name
-                ),
+                None => {
+                    bail!("cannot remove container \"{}\": {}", record.name, why_not(&containers, &record))
+                }
             }
             tidy(place, &image)?;
             answer(format_args!("{text}\n"))
@@ -81,6 +79,16 @@ impl Rm {
     }
 }
 
+const IN_HAND: &str = "another command has it in hand";
+
+/// Who has it in hand: its own process, or another command that needs its files for a while.
+fn why_not(containers: &Containers, record: &Record) -> &'static str {
+    match containers.again(record) {
+        Some(now) if now.state.status == Status::Exited => IN_HAND,
+        _ => "container is running: stop the container before removing or force remove",
+    }
+}
+
 /// Kills the container, and takes over from its monitor, which then ends. `None` if the monitor
 /// has removed the container itself.
 fn kill_and_hold(containers: &Containers, record: Record) -> Result<Option<Held>> {
@@ -91,6 +99,7 @@ fn kill_and_hold(containers: &Containers, record: Record) -> Result<Option<Held>
     }
     match containers.hold(record.clone()) {
         Err(_) if containers.again(&record).is_none() => Ok(None),
+        Ok(None) => bail!("cannot remove container \"{}\": {IN_HAND}", record.name),
         other => other,
     }
 }

@@ -15,6 +15,7 @@ use crate::container::{Asked, relay};
 use crate::monitor::client::{Attached, Outcome};
 use crate::monitor::detach::DetachKeys;
 use crate::monitor::restart::Restart;
+use crate::preferences::detach_keys;
 use crate::records::{Held, State, Status};
 use crate::text::{answer, tell};
 
@@ -54,7 +55,7 @@ pub fn run(place: &Place, run: Run, walls: impl Fn(&Asked) -> Result<Container>)
     }
     // Nobody will want its log or come back to it: then there is nothing that must outlive us.
     let is_alone = !run.detach && args.remove && !args.tty && args.life.restart == Restart::No;
-    let attached = attached(&run);
+    let attached = attached(&run).map_err(|error| with_code(error, 125))?;
     let (detach, observe) = (run.detach, run.observe);
     let created = create(place, run.asking, detach);
     let (mut held, asked) = created.map_err(|error| with_code(place.explained(error), 125))?;
@@ -113,16 +114,16 @@ fn launch(
 }
 // ANCHOR_END: run
 
-fn attached(run: &Run) -> Attached {
+fn attached(run: &Run) -> Result<Attached> {
     let args = &run.asking.args;
     let asked = &args.life.attach;
     let wanted = |stream| asked.is_empty() || asked.contains(&stream);
-    Attached {
+    Ok(Attached {
         input: args.interactive && wanted(Stream::Stdin),
         output: wanted(Stream::Stdout),
         error: wanted(Stream::Stderr),
         tty: args.tty,
-        detach_keys: run.detach_keys.clone().unwrap_or_default(),
+        detach_keys: detach_keys(run.detach_keys.as_ref())?,
         signals: run.sig_proxy,
-    }
+    })
 }

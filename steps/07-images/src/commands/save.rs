@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, IsTerminal, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -14,9 +14,10 @@ use tempfile::NamedTempFile;
 use super::Place;
 use super::images::none_such;
 use super::platform::ForPlatform;
-use crate::archive::{Wanted, save};
+use crate::archive::{Opened, Wanted, open, save};
 use crate::names::{Reference, Version};
 use crate::store::{Named, Store};
+use crate::waiting::Waiting;
 
 /// Write images into one archive.
 #[derive(Debug, Clone, Args)]
@@ -37,8 +38,8 @@ impl Save {
             bail!("cowardly refusing to save to a terminal. Use the -o flag or redirect");
         }
         let store = place.store()?;
-        // Nobody removes them meanwhile.
-        let _reading = store.reading()?;
+        // Nobody removes them until they are open. Whoever reads the archive may take his time.
+        let reading = store.reading()?;
         let mut wanted: Vec<Wanted> = Vec::new();
         for text in &self.images {
             for (named, names) in found(&store, text)? {
@@ -53,12 +54,11 @@ impl Save {
                 }
             }
         }
+        let opened = open(&store, &wanted)?;
+        drop(reading);
         match &self.output {
-            None => {
-                let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
-                write(&store, &wanted, output)?;
-            }
-            Some(path) => write_file(&store, &wanted, path)?,
+            None => write(&opened, Waiting::copy(std::io::stdout())?)?,
+            Some(path) => write_file(&opened, path)?,
         }
         Ok(0)
     }
@@ -87,11 +87,11 @@ fn found(store: &Store, text: &str) -> Result<Vec<(Named, Vec<Reference>)>> {
 
 // ANCHOR: file
 /// A file appears whole or not at all. What is no file, such as a pipe, is written into.
-fn write_file(store: &Store, wanted: &[Wanted], path: &Path) -> Result<()> {
+fn write_file(opened: &Opened<'_>, path: &Path) -> Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         let output = File::options().write(true).open(path).with_context(cannot)?;
-        return write(store, wanted, output);
+        return write(opened, Waiting::copy(&output).with_context(cannot)?);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::metadata(folder).with_context(cannot)?;
@@ -99,10 +99,10 @@ fn write_file(store: &Store, wanted: &[Wanted], path: &Path) -> Result<()> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     let Ok(file) = openat(CWD, folder, flags, Mode::RUSR | Mode::WUSR).map(File::from) else {
         let file = NamedTempFile::new_in(folder).with_context(cannot)?;
-        write(store, wanted, file.as_file().try_clone().with_context(cannot)?).with_context(cannot)?;
+        write(opened, file.as_file()).with_context(cannot)?;
         return file.persist(path).map(drop).with_context(cannot);
     };
-    write(store, wanted, file.try_clone().with_context(cannot)?).with_context(cannot)?;
+    write(opened, &file).with_context(cannot)?;
     let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
     let call = |name: &Path| linkat(CWD, &nameless, CWD, name, AtFlags::SYMLINK_FOLLOW);
     match call(path) {
@@ -117,8 +117,8 @@ fn write_file(store: &Store, wanted: &[Wanted], path: &Path) -> Result<()> {
 }
 // ANCHOR_END: file
 
-fn write(store: &Store, wanted: &[Wanted], output: File) -> Result<()> {
+fn write(opened: &Opened<'_>, output: impl Write) -> Result<()> {
     let mut output = BufWriter::with_capacity(128 << 10, output);
-    save(store, wanted, &mut output)?;
+    save(opened, &mut output)?;
     output.flush().context("cannot write the archive")
 }

@@ -3,12 +3,13 @@
 
 use std::ffi::OsString;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::network_options::Connection;
 use super::options::RunArgs;
 use super::sharing_options::Sharing;
 use crate::container::{Mount, MountPoint, settle_mount, settle_volume, settled_labels, settled_variables};
+use crate::preferences::Preferences;
 use crate::records::Containers;
 
 // ANCHOR: settled
@@ -28,12 +29,14 @@ impl RunArgs {
             Some(Connection::Container(other)) => vec![format!("container:{}", containers.find(other)?.id)],
             _ => Vec::new(),
         };
+        let mut variables = settled_variables(&self.env_file, &self.env)?;
+        variables.extend(Preferences::read().proxies(&variables));
         let mut settled = vec![
-            ("env", settled_variables(&self.env_file, &self.env)?),
+            ("env", variables),
             ("env_file", Vec::new()),
             ("label", settled_labels(&self.label_file, &self.label)?),
             ("label_file", Vec::new()),
-            ("volumes", words(volumes.collect::<std::io::Result<_>>().context("cannot tell where we are")?)),
+            ("volumes", words(volumes.collect::<Result<_>>()?)),
             ("mounts", words(mounts)),
             ("volumes_from", Vec::new()),
         ];

@@ -11,6 +11,7 @@ use super::pull::renew_layers;
 use super::{Asking, Place, RunArgs, with_code};
 use crate::monitor::client::{Attached, Client, Outcome};
 use crate::monitor::detach::DetachKeys;
+use crate::preferences::detach_keys;
 use crate::records::{Containers, Held, Recipe, Record, State, Status};
 use crate::text::{answer, tell};
 
@@ -76,7 +77,7 @@ impl Start {
             output: true,
             error: true,
             tty: run.tty,
-            detach_keys: self.detach_keys.clone().unwrap_or_default(),
+            detach_keys: detach_keys(self.detach_keys.as_ref())?,
             signals: true,
         };
         client.attach(&attached).map(Outcome::code)
@@ -105,12 +106,18 @@ fn hold(containers: &Containers, record: &Record) -> Result<Option<Held>> {
         // Somebody has it: it runs, or has just ended, and that is still being written down.
         let state = containers.again(record).map(|now| now.state);
         let runs = |state: &State| state.status == Status::Restarting || state.open_pid().is_some();
-        if state.as_ref().is_some_and(runs) || start.elapsed() > Duration::from_secs(10) {
+        if state.as_ref().is_some_and(runs) {
             return Ok(None);
+        }
+        if start.elapsed() > Duration::from_secs(10) {
+            bail!("cannot start container {}: another command has it in hand", record.name);
         }
         std::thread::sleep(Duration::from_millis(2));
     };
     held.forget_stop();
+    if held.record.remove && held.record.state.started.is_some() {
+        held.allow_again()?;
+    }
     held.record.state.restarts = 0;
     held.record.state.wait = 0.0;
     held.write_state()?;

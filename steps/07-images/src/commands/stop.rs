@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::ending::{KILL, ask, stop, wait_for_all, written_down};
+use super::ending::{KILL, ask, stop, stop_signal, wait_for_all, written_down};
 use super::signal::{Named, send};
 use super::start::start;
 use super::{Place, for_each};
@@ -99,11 +99,25 @@ impl Restart {
         let containers = place.containers()?;
         for_each(&self.containers, |text| {
             let record = containers.find(text)?;
+            if record.remove && record.state.running_pid().is_some() {
+                keep(&containers, &record)?;
+            }
             stop(&containers, &record, signal, self.how.timeout)?;
             start(place, &containers, containers.again(&record).unwrap_or(record))?;
             answer(format_args!("{text}\n"))
         })
     }
+}
+
+/// A container with `--rm` would be gone at the end that comes before its new beginning.
+fn keep(containers: &Containers, record: &Record) -> Result<()> {
+    if Client::connect(&containers.directory_of(record))?.is_none() {
+        bail!(
+            "cannot restart {}: it runs without a monitor, in the terminal of its `run --rm`, and ends with that",
+            record.name
+        );
+    }
+    containers.keep(record)
 }
 
 impl Kill {
@@ -113,8 +127,11 @@ impl Kill {
         let mut killed = Vec::new();
         let not_sent = for_each(&self.containers, |text| {
             let record = containers.find(text)?;
-            // Whoever sends a signal that ends it does not want it back.
-            containers.stop(&record);
+            // Whoever sends a signal that ends it does not want it back. As Docker: any signal may be one, unless the
+            // container says by which it ends.
+            if signal == KILL || stop_signal(&containers, &record).is_none_or(|ends| ends == signal) {
+                containers.stop(&record);
+            }
             if !send(&record, signal)? {
                 bail!("cannot kill container: {text}: Container {} is not running", record.id);
             }

@@ -1,6 +1,7 @@
 //! `version` and `info`: what this is, and where.
 
 use std::env::consts::{ARCH, OS};
+use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
@@ -66,6 +67,15 @@ impl Version {
             "ServerVersion": env!("CARGO_PKG_VERSION"),
             "SecurityOptions": if is_root() { json!([]) } else { json!(["name=rootless"]) },
             "Warnings": ["No memory limit support", "No cpu limit support"],
+            "CgroupVersion": if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { "2" } else { "1" },
+            "DefaultRuntime": "coracle",
+            "IndexServerAddress": "https://index.docker.io/v1/",
+            "ExperimentalBuild": false,
+            "Debug": false,
+            "MemoryLimit": false,
+            "SwapLimit": false,
+            "PidsLimit": false,
+            "Swarm": {"LocalNodeState": "inactive", "ControlAvailable": false, "NodeID": ""},
         });
         self.print(&info, || {
             let line = |(key, name): &(&str, &str)| {
@@ -91,20 +101,21 @@ impl Version {
 }
 
 /// The lines of `info`: Docker's names for them, as far as they have a meaning here.
-const LINES: [(&str, &str); 13] = [
+const LINES: [(&str, &str); 14] = [
     ("Containers", "Containers"),
     ("ContainersRunning", " Running"),
     ("ContainersStopped", " Stopped"),
     ("Images", "Images"),
-    ("ServerVersion", "Version"),
+    ("ServerVersion", "Server Version"),
     ("Driver", "Storage Driver"),
     ("LoggingDriver", "Logging Driver"),
     ("KernelVersion", "Kernel Version"),
     ("OperatingSystem", "Operating System"),
+    ("OSType", "OSType"),
     ("Architecture", "Architecture"),
     ("NCPU", "CPUs"),
     ("Name", "Name"),
-    ("DockerRootDir", "Root Dir"),
+    ("DockerRootDir", "Docker Root Dir"),
 ];
 
 /// As images name it.

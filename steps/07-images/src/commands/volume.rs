@@ -127,7 +127,7 @@ impl Ls {
             only: self.quiet.then_some("Name"),
             rows: all.iter().map(|volume| row(volume, &volumes)).collect(),
         };
-        list.print(&self.format)
+        list.print(&self.format.or(self.quiet, |preferences| preferences.volumes_format))
     }
 }
 

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
+use nix::unistd::geteuid;
 use step03_pid::Last;
 use step04_mount::{MountNamespace, Root, Sysctls};
 use step05_userns::{User, is_root};
 
-use super::mounts::{self, Mount, MountPoint};
+use super::mounts::{self, Mount, MountPoint, Source};
 use super::{Identity, Overlay, WorkDirectory, labels};
 use crate::commands::RunArgs;
 use crate::manifest::Image;
@@ -32,7 +33,7 @@ pub struct Asked {
     pub run: RunArgs,
     /// The command with its arguments.
     pub command: Vec<OsString>,
-    /// The ports that were published, once the network is there: `0.0.0.0:8080->80/tcp`.
+    /// The ports that were published, once the network is there, `0.0.0.0:8080->80/tcp`, and those that were not, `443/tcp`.
     pub ports: RefCell<Vec<String>>,
     pub(super) mounts: Vec<Mount>,
     pub(super) user: Option<User>,
@@ -66,6 +67,27 @@ impl Asked {
         if let Some(why) = self.user.as_ref().and_then(User::why_one_id) {
             tell(format_args!("only root has a meaning inside: {why}"));
         }
+        if self.is_a_stranger_to_its_mounts() {
+            tell(
+                "--user: this number is not you inside, and may not write into what you mounted\n\
+                 without root's rights you are root in there: leave --user out, and the files are yours",
+            );
+        }
+        let asks_for_a_check =
+            !self.image.settings.healthcheck.is_none() && !self.run.later.wants_no_health();
+        // Nobody asks for the health of what is removed with its end.
+        if asks_for_a_check && !self.run.remove {
+            tell("the image's check of its health is not made: it would need somebody who is always there");
+        }
+    }
+
+    /// `--user $(id -u)`, which everybody writes for the sake of the files in `--volume $PWD:/src`, is right where root
+    /// starts containers. An ordinary user is root inside, and that number is one of his other ids.
+    fn is_a_stranger_to_its_mounts(&self) -> bool {
+        let asked = self.run.user.as_deref().and_then(|user| user.split(':').next()?.parse::<u32>().ok());
+        let is_writable = |mount: &Mount| matches!(mount.source, Source::Bind { .. }) && !mount.read_only;
+        let is_ours = |uid: u32| uid != 0 && uid == geteuid().as_raw();
+        self.user.is_some() && asked.is_some_and(is_ours) && self.mounts.iter().any(is_writable)
     }
 
     // ANCHOR: walls

@@ -1,5 +1,6 @@
 //! How the container is connected, and what it is called.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,8 +51,15 @@ impl Asked {
         }
         write_names(&self.directory, net.files())?;
         let ports = net.published().iter();
-        *self.ports.borrow_mut() =
+        let mut ports: Vec<String> =
             ports.map(|port| format!("{}->{}/{}", port.host, port.container, port.protocol)).collect();
+        for (number, protocol) in self.noted_ports() {
+            let noted = format!("{number}/{protocol}");
+            if !ports.iter().any(|port| is_to(port, &noted)) {
+                ports.push(noted);
+            }
+        }
+        *self.ports.borrow_mut() = ports;
         Ok(net)
     }
     // ANCHOR_END: network
@@ -77,6 +85,21 @@ impl Asked {
             }
         }
         Ok(all)
+    }
+
+    /// Where it says that it listens, in a network of its own: `80/tcp`. A note of the image's that makes no sense is none.
+    fn noted_ports(&self) -> BTreeSet<(u16, String)> {
+        let network = &self.run.network;
+        if !matches!(
+            network.network,
+            None | Some(Connection::Own(None | Some(Network::Bridge | Network::Pasta)))
+        ) {
+            return BTreeSet::new();
+        }
+        let of_image =
+            self.image.settings.exposed_ports.keys().filter_map(|text| text.parse::<Expose>().ok());
+        let all = of_image.chain(network.expose.iter().cloned());
+        all.flat_map(|expose| expose.ports.map(move |port| (port, expose.protocol.to_string()))).collect()
     }
 
     /// How it is connected, in the words of `--network`.
@@ -106,6 +129,11 @@ impl Asked {
         };
         name.unwrap_or_else(|| self.id[..12].to_owned())
     }
+}
+
+/// Whether `0.0.0.0:8080->80/tcp` leads to `80/tcp`.
+fn is_to(published: &str, port: &str) -> bool {
+    published.split_once("->").is_some_and(|(_, inside)| inside == port)
 }
 
 /// What the record of another container says.

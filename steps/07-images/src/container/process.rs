@@ -8,7 +8,7 @@ use nix::sys::stat::{Mode as Permissions, umask};
 use nix::unistd::{dup2_stdin, fchdir, getcwd, setgid, setgroups, setuid};
 use rustix::fs::{FileType, Mode, OFlags, open};
 use rustix::io::Errno;
-use step03_pid::Isolation;
+use step03_pid::{Isolation, ignore_nothing};
 use step04_mount::Contained;
 
 use super::users::{self, Ids};
@@ -87,6 +87,8 @@ impl Isolation for Identity {
     fn in_container(&self) -> Result<()> {
         // The image's own files say who is who.
         let Ids { uid, gid, groups } = users::resolve(&self.user, &self.groups, &contained()?)?;
+        // A container begins alike from a terminal, from a script's background and from cron.
+        ignore_nothing();
         // Now that no more files have to be opened, and as long as we are root.
         limits::begin();
         self.limits.iter().try_for_each(Ulimit::set)?;

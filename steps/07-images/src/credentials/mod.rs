@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::Result;
+use nix::unistd::{User, geteuid};
 
 pub use file::login;
 pub use save::{Kept, erase, save};
@@ -48,7 +49,7 @@ pub fn use_folder(folder: &Path) {
 
 /// Docker's file, the one that `login` writes; `None` without a home.
 pub fn docker_file() -> Option<PathBuf> {
-    let of_variables = || variable("DOCKER_CONFIG").or_else(|| Some(variable("HOME")?.join(".docker")));
+    let of_variables = || variable("DOCKER_CONFIG").or_else(|| Some(home()?.join(".docker")));
     let folder = FOLDER.get().cloned().or_else(of_variables)?;
     Some(folder.join("config.json"))
 }
@@ -59,7 +60,7 @@ pub fn default_files() -> Vec<PathBuf> {
     let uid = nix::unistd::geteuid();
     let runtime = variable("XDG_RUNTIME_DIR")
         .map_or_else(|| format!("/run/containers/{uid}").into(), |folder| folder.join("containers"));
-    let config = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
+    let config = variable("XDG_CONFIG_HOME").or_else(|| Some(home()?.join(".config")));
     let files = [
         variable("REGISTRY_AUTH_FILE"),
         docker_file(),
@@ -82,6 +83,14 @@ pub fn find(files: &[PathBuf], registry: &str, repository: &str) -> Result<Optio
 /// For [`crate::fuzzing`]: what is done with a file before a helper is asked.
 pub(crate) fn take_apart(text: &[u8]) {
     file::take_apart(text);
+}
+
+/// The home directory, also where no variable tells it: in a timer's job, or a service's. It is asked first before there
+/// is any user namespace, in which we would be somebody else.
+pub(crate) fn home() -> Option<PathBuf> {
+    static OF_USER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let of_user = || User::from_uid(geteuid()).ok().flatten().map(|user| user.dir);
+    variable("HOME").or_else(|| OF_USER.get_or_init(of_user).clone().filter(|home| home.is_absolute()))
 }
 
 fn variable(name: &str) -> Option<PathBuf> {

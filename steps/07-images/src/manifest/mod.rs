@@ -15,7 +15,7 @@ mod platform;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use convert::to_oci;
@@ -92,6 +92,25 @@ pub struct Settings {
     /// Paths that want a volume. The values are always empty.
     #[serde(deserialize_with = "or_nothing")]
     pub volumes: BTreeMap<String, Empty>,
+    /// How its health would be checked.
+    #[serde(deserialize_with = "if_it_makes_sense", skip_serializing_if = "Health::is_none")]
+    pub healthcheck: Health,
+}
+
+/// A check of a container's health: the words after `NONE`, `CMD` or `CMD-SHELL`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Health {
+    /// Nothing, or only `NONE`, is no check.
+    #[serde(deserialize_with = "or_nothing")]
+    pub test: Vec<String>,
+}
+
+impl Health {
+    /// Whether nothing is to be checked.
+    pub fn is_none(&self) -> bool {
+        self.test.first().is_none_or(|kind| kind == "NONE")
+    }
 }
 
 /// The value in what is a set of names: `{}`. Anything else is taken for it.
@@ -109,6 +128,14 @@ fn or_nothing<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// What is of no use here is no reason to refuse an image.
+fn if_it_makes_sense<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
 /// Old builders wrote a command of one word as a string.

@@ -69,3 +69,6 @@ pub(crate) const SOCKET: &str = "attach";
 
 /// Says that somebody wants the container to stay down, in the container's directory.
 pub(crate) const STOPPED: &str = "stopped";
+
+/// Says that somebody will start the container again, so that its `--rm` has to wait.
+pub(crate) const KEPT: &str = "kept";

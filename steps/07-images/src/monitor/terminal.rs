@@ -1,6 +1,5 @@
 //! Our own terminal, while we are attached to a container's.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 
@@ -8,6 +7,8 @@ use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use step03_pid::Failed;
+
+use crate::waiting::Waiting;
 
 /// Rows and columns of our terminal, as [`Kind::Resize`] has them.
 pub fn terminal_size() -> Option<[u8; 4]> {
@@ -23,8 +24,8 @@ pub fn size_option() -> Option<String> {
 
 /// Nothing stays in a buffer. Whoever does not read any more ends us, as SIGPIPE would.
 pub(super) fn print(to: &impl AsFd, text: &[u8]) -> Result<()> {
-    let copy = to.as_fd().try_clone_to_owned().context("cannot write to the standard output")?;
-    match File::from(copy).write_all(text) {
+    let mut to = Waiting::copy(to).context("cannot write to the standard output")?;
+    match to.write_all(text) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {
             Err(Failed { code: 128 + Signal::SIGPIPE as u8, text: String::new() }.into())
         }

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::record::CONFIG;
 use super::{Containers, Record, Status, cannot, ended, recipe};
-use crate::monitor::STOPPED;
+use crate::monitor::{KEPT, STOPPED};
 use crate::task;
 use crate::volumes::Volumes;
 
@@ -79,9 +79,29 @@ impl Held {
         self.directory.join(STOPPED).exists()
     }
 
+    /// Whether somebody will start it again as soon as it has ended.
+    pub fn is_kept(&self) -> bool {
+        self.directory.join(KEPT).exists()
+    }
+
     /// It is started, on somebody's wish.
     pub fn forget_stop(&self) {
-        let _ = fs::remove_file(self.directory.join(STOPPED));
+        for wish in [STOPPED, KEPT] {
+            let _ = fs::remove_file(self.directory.join(wish));
+        }
+    }
+
+    /// Lets its file system be mounted once more. One that need not be safe leaves a mark against that, which is meant for
+    /// what a power cut has left (kernel documentation, filesystems/overlayfs, "Volatile mount").
+    ///
+    /// # Errors
+    /// The mark cannot be removed.
+    pub fn allow_again(&self) -> Result<()> {
+        let mark = self.directory.join("work/work/incompat");
+        task::in_child(move || match mark.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            _ => crate::store::remove_tree(&mark).with_context(|| cannot(&mark)),
+        })
     }
 
     /// Removes the container with all its files. If it was to be removed at its end, the volumes go along that were

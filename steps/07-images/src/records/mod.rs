@@ -37,7 +37,7 @@ pub use words::{check_name, new_id, new_name};
 use held::remove_directory;
 pub(crate) use held::try_lock;
 
-use crate::monitor::STOPPED;
+use crate::monitor::{KEPT, STOPPED};
 use crate::names::is_id;
 use crate::store::Use;
 use crate::text::{printable, tell};
@@ -199,6 +199,15 @@ impl Containers {
     /// gone stays down.
     pub fn stop(&self, record: &Record) {
         let _ = File::create(self.directory_of(record).join(STOPPED));
+    }
+
+    /// Remembers that a container will be started again: its end is no reason to remove it.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub fn keep(&self, record: &Record) -> Result<()> {
+        let wish = self.directory_of(record).join(KEPT);
+        File::create(&wish).map(drop).with_context(|| cannot(&wish))
     }
 
     /// Takes a container that nobody runs, as it is now.

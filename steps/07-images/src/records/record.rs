@@ -67,7 +67,7 @@ pub struct State {
     /// When that process was started, in the kernel's clock ticks since it was booted: the
     /// number may belong to another process later, but not with this time.
     pub start_time: Option<u64>,
-    /// Its published ports, while it runs.
+    /// Its ports, while it runs: published ones, and those at which it only says that it listens.
     pub ports: Vec<String>,
     /// In seconds since 1970.
     pub started: Option<f64>,

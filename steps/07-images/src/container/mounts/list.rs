@@ -89,6 +89,11 @@ impl Mount {
                 volumes.ensure(&real, labels, name.is_none())
             }
             Source::Bind { path, create, .. } => match fs::metadata(path) {
+                // A folder in its place would be found by the next daemon, which could not begin.
+                Err(error) if error.kind() == ErrorKind::NotFound && path.ends_with("docker.sock") => bail!(
+                    "cannot mount {}: there is no daemon here, and nobody listens at such a socket",
+                    path.display()
+                ),
                 Err(error) if error.kind() == ErrorKind::NotFound && *create => fs::create_dir_all(path)
                     .with_context(|| format!("error while creating mount source path '{}'", path.display())),
                 Err(error) if error.kind() == ErrorKind::NotFound => bail!(

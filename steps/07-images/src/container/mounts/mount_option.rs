@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use step04_mount::Tmpfs;
 
 use super::csv::{fields, quote};
+use super::volume_option::absolute;
 use super::{Mount, Propagation, Source, check_target, check_volume_name};
 use crate::human::bytes;
 
@@ -155,11 +156,11 @@ pub fn settle_mount(text: &str) -> Result<String> {
     let is_source = |key: &str| ["source", "src"].contains(&&*key.to_lowercase());
     let settled = fields(text)?.into_iter().map(|field| match field.split_once('=') {
         Some((key, path)) if is_source(key) && path.starts_with('.') => {
-            Ok(quote(&format!("{key}={}", std::path::absolute(path)?.display())))
+            Ok(quote(&format!("{key}={}", absolute(path)?)))
         }
         _ => Ok(quote(&field)),
     });
-    Ok(settled.collect::<std::io::Result<Vec<_>>>()?.join(","))
+    Ok(settled.collect::<Result<Vec<_>>>()?.join(","))
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::{Mount, Propagation, Source, check_target, check_volume_name, clean};
+use crate::text::visible;
 
 // ANCHOR: volume
 /// Reads one `-v`. A source that begins with `/` or `.` is a path of the host, any other one the name of a volume. The
@@ -81,13 +82,26 @@ fn is_mode(mode: &str) -> bool {
 }
 
 /// The same words with what depends on the current directory written out.
-pub fn settle_volume(asked: &str) -> std::io::Result<String> {
+///
+/// # Errors
+/// Those of [`absolute`].
+pub fn settle_volume(asked: &str) -> Result<String> {
     match asked.split_once(':') {
-        Some((source, rest)) if source.starts_with('.') => {
-            let path = std::path::absolute(source)?;
-            Ok(format!("{}:{rest}", clean(&path).display()))
-        }
+        Some((source, rest)) if source.starts_with('.') => Ok(format!("{}:{rest}", absolute(source)?)),
         _ => Ok(asked.to_owned()),
+    }
+}
+
+/// A path from the current directory on, written out. Of a name that is no text only something like it could be
+/// written, and then that would be made and mounted.
+///
+/// # Errors
+/// The current directory has gone, or its name is not UTF-8.
+pub(super) fn absolute(path: &str) -> Result<String> {
+    let path = std::path::absolute(path).context("cannot tell where we are")?;
+    match clean(&path).into_os_string().into_string() {
+        Ok(text) => Ok(text),
+        Err(name) => bail!("cannot mount {}: its name is not UTF-8", visible(name.as_encoded_bytes())),
     }
 }
 
