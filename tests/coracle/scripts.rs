@@ -223,3 +223,28 @@ fn followed_log_ends_at_the_time_that_was_asked_for() {
         assert_eq!(boat.coracle(&format!("logs -f --until {until} box")).ok(), "here", "{until}");
     }
 }
+
+#[test]
+fn variables_may_come_through_a_pipe() {
+    let Some(boat) = boat() else { return };
+    if !have(&[("bash", "bash")]) {
+        return;
+    }
+    boat.run("-d --name box", &["sleep", "1000"]).ok();
+    let line = r#""$@" --env-file <(echo A=from-a-pipe) "$WHERE" sh -c 'echo $A >>/said; echo $A'"#;
+    let said = |words: &[&str], place: &str| {
+        let coracle = boat.command(words);
+        let mut bash = command(program("bash").unwrap());
+        bash.args(["-c", line, "bash"]).arg(coracle.get_program()).args(coracle.get_args());
+        bash.envs(coracle.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("WHERE", place);
+        Ran::of(bash.stdin(Stdio::null())).ok()
+    };
+    assert_eq!(said(&["run", "--rm", "--network=none"], &boat.image), "from-a-pipe");
+    assert_eq!(said(&["run", "--network=none"], &boat.image), "from-a-pipe");
+    assert_eq!(said(&["exec"], "box"), "from-a-pipe");
+    assert_eq!(said(&["exec", "-t"], "box"), "from-a-pipe");
+    assert_eq!(said(&["exec", "-d"], "box"), "");
+    wait_until("all three have said it", LIMIT, || {
+        boat.coracle("exec box cat /said").out == "from-a-pipe\n".repeat(3)
+    });
+}

@@ -16,7 +16,9 @@ use step03_pid::{Container, Failed};
 
 use super::Place;
 use super::start::read_again;
-use crate::container::{Asked, NoInput, Opposite, WorkDirectory, console, relay, variable};
+use crate::container::{
+    Asked, NoInput, Opposite, WorkDirectory, console, relay, settled_variables, variable,
+};
 use crate::monitor::client::{Attached, Client, Outcome};
 use crate::monitor::detach::DetachKeys;
 use crate::monitor::frames::{Kind, frame, resize};
@@ -125,11 +127,9 @@ impl Exec {
         command.arg("--root").arg(place.directory()?).args(["exec", "--report"]);
         command.args(self.tty.then_some("--tty"));
         command.args(size_option());
-        for file in &self.env_file {
-            // The other one is in the same directory as we are.
-            command.arg("--env-file").arg(file);
-        }
-        command.args(self.env.iter().flat_map(|asked| [OsStr::new("--env"), asked]));
+        // Read here: what is named may be a pipe of the caller's, `<(…)`, which nobody else has.
+        let variables = settled_variables(&self.env_file, &self.env).map_err(not_run)?;
+        command.args(variables.iter().flat_map(|variable| [OsStr::new("--env"), variable]));
         let options = [
             ("--workdir", self.workdir.as_ref().map(|path| path.as_os_str())),
             ("--user", self.user.as_ref().map(OsStr::new)),
