@@ -104,6 +104,29 @@ fn h1_killed_monitor_of_a_running_container_is_exited_137() {
 }
 
 #[test]
+fn h1_container_that_has_become_another_user_ends_with_the_next_command() {
+    let Some(boat) = Boat::new() else { return };
+    if Role::here() == Role::RootInUserNamespace {
+        return not_applicable(NotApplicable::NoSecondId);
+    }
+    // As the entrypoint of a database does. The kernel forgets then that it should die with its parent.
+    let words = ["busybox", "su", "-s", "/bin/sh", "ada", "-c", "exec sleep 1000"];
+    for command in ["ps --all", "rm ada"] {
+        boat.run("-d --name ada", &words).ok();
+        let container = first_process(&boat.root()).unwrap();
+        wait_until("it is ada", LIMIT, || command_name(container).as_deref() == Some("sleep"));
+        let monitor = parent(container);
+        kill(monitor, Signal::SIGKILL).unwrap();
+        wait_until("nobody is there for it", LIMIT, || !is_alive(monitor));
+        assert!(is_alive(container));
+        boat.coracle(command).ok();
+        assert!(!is_alive(container), "{command}");
+        let _ = boat.coracle("rm ada");
+    }
+    boat.assert_no_container();
+}
+
+#[test]
 fn h1_killed_helpers_of_the_network_are_cleaned_up_after() {
     if Role::here() == Role::RootInUserNamespace {
         return not_applicable(NotApplicable::NoBridge);

@@ -7,11 +7,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use step03_pid::send_signal;
+
 use super::record::CONFIG;
 use super::{Containers, Record, Status, cannot, ended, recipe};
+use crate::commands::signal::process;
 use crate::monitor::{KEPT, STOPPED};
 use crate::task;
 use crate::volumes::Volumes;
@@ -72,6 +77,21 @@ impl Held {
     /// Whether whoever made it was killed before it could be run.
     pub(super) fn is_half_made(&self) -> bool {
         self.record.state.status == Status::Created && !self.directory.join(recipe::WORDS).exists()
+    }
+
+    /// Ends the first process, and with it all others, if it lives although whoever ran it is dead: the kernel does not kill
+    /// it along with its parent any more once it has changed its user, as the entrypoints of many images do
+    /// (`man 2 PR_SET_PDEATHSIG`).
+    pub(super) fn end_survivor(&self) -> Result<()> {
+        let Some(process) = process(&self.record.state)? else { return Ok(()) };
+        match send_signal(&process, Signal::SIGKILL as i32) {
+            Ok(()) => {}
+            Err(nix::errno::Errno::ESRCH) => return Ok(()),
+            Err(errno) => return Err(errno).with_context(|| format!("cannot end {}", self.record.name)),
+        }
+        let limit = Timespec { tv_sec: SURVIVAL, tv_nsec: 0 };
+        let _ = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit));
+        Ok(())
     }
 
     /// Whether somebody wants it to stay down.
@@ -149,6 +169,9 @@ impl Held {
 pub(super) fn goes(directory: &Path) -> bool {
     directory.join(GOES).exists()
 }
+
+/// How long one that was killed may take to end, in seconds.
+const SURVIVAL: i64 = 5;
 
 /// How often a directory is emptied into which others write.
 const REMOVALS: usize = 100;

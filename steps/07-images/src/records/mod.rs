@@ -273,6 +273,7 @@ impl Containers {
                 Err(_) => continue,
             };
             let mut held = Held { directory, record, lock };
+            held.end_survivor()?;
             let state = &held.record.state;
             if held.is_half_made() || held.goes() || held.record.remove && !state.waits {
                 held.remove()?;
