@@ -11,7 +11,6 @@ use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-
 use step03_pid::send_signal;
 
 use super::record::CONFIG;
