@@ -45,6 +45,49 @@ fn what_sticks_out_is_told_with_its_page_and_width() {
     assert!(answer.well, "{answer:?}");
 }
 
+/// A page with the book's own style, and one more page to go to.
+fn styled(text: &str, style: &str) -> Book {
+    let book = Book::new(text);
+    fs::write(book.folder().join("src/SUMMARY.md"), "# S\n\n- [Page](page.md)\n- [Next](next.md)\n").unwrap();
+    fs::write(book.folder().join("src/next.md"), "# Next\n").unwrap();
+    fs::write(book.folder().join("style.css"), style).unwrap();
+    let settings = "[book]\ntitle = \"T\"\n[output.html]\nadditional-css = [\"style.css\"]\n";
+    fs::write(book.folder().join("book.toml"), settings).unwrap();
+    book
+}
+
+const STYLE: &str = include_str!("../../book/coracle.css");
+
+#[test]
+fn arrows_upon_the_text_are_told() {
+    if !have_all() {
+        return;
+    }
+    let wide = styled("# A\n\nwords\n", ":root { --content-max-width: 1060px; }");
+    let answer = wide.run(&["--look"]);
+    assert!(answer.problems.contains("page.html: at 1440 pixels an arrow lies upon the text\n"), "{answer:?}");
+    assert!(!answer.well);
+    let answer = styled("# A\n\nwords\n", STYLE).run(&["--look"]);
+    assert!(answer.well, "{answer:?}");
+}
+
+#[test]
+fn what_is_folded_is_printed() {
+    if !have_all() {
+        return;
+    }
+    let page = "<p style=\"break-before:page\">another page</p>";
+    let folded = format!("# A\n\n<details><summary>look</summary>\n{}\n</details>\n", page.repeat(5));
+    let pages = |style: &str| {
+        let book = styled(&folded, style);
+        let answer = book.run(&["--pdf", "all.pdf"]);
+        assert!(answer.well, "{answer:?}");
+        let printed = fs::read(book.folder().join("all.pdf")).unwrap();
+        String::from_utf8_lossy(&printed).matches("/Type /Page\n").count()
+    };
+    assert_eq!(pages(STYLE), pages("") + 5);
+}
+
 #[test]
 fn book_is_printed() {
     if !have_all() {
