@@ -65,7 +65,10 @@ fn arrows_upon_the_text_are_told() {
     }
     let wide = styled("# A\n\nwords\n", ":root { --content-max-width: 1060px; }");
     let answer = wide.run(&["--look"]);
-    assert!(answer.problems.contains("page.html: at 1440 pixels an arrow lies upon the text\n"), "{answer:?}");
+    assert!(
+        answer.problems.contains("page.html: at 1440 pixels an arrow lies upon the text\n"),
+        "{answer:?}"
+    );
     assert!(!answer.well);
     let answer = styled("# A\n\nwords\n", STYLE).run(&["--look"]);
     assert!(answer.well, "{answer:?}");
