@@ -48,9 +48,14 @@ impl Reference {
         if self.registry != DEFAULT_REGISTRY {
             return format!("{}/{}", self.registry, self.repository);
         }
-        match self.repository.strip_prefix("library/") {
-            Some(name) if !name.contains('/') => name.to_owned(),
-            _ => self.repository.clone(),
+        let short = match self.repository.strip_prefix("library/") {
+            Some(name) if !name.contains('/') => name,
+            _ => &self.repository,
+        };
+        // `docker.io/host.example/box` is not what `host.example/box` means.
+        match split_registry(short) == (DEFAULT_REGISTRY, self.repository.clone()) {
+            true => short.to_owned(),
+            false => format!("{}/{}", self.registry, self.repository),
         }
     }
 }

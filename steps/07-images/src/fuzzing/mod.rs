@@ -180,7 +180,11 @@ mod tests {
         for file in files {
             let bytes = fs::read(file.unwrap().path()).unwrap();
             // Archives are long, and consist of blocks of 512 bytes.
-            let step = if bytes.len() > 4096 { 257 } else { 1 };
+            let step = match bytes.len() {
+                0..256 => 1,
+                256..4096 => 7,
+                _ => 257,
+            };
             for length in (0..bytes.len()).step_by(step).chain([bytes.len()]) {
                 target(&bytes[..length]);
             }

@@ -26,6 +26,17 @@ fn i2_short_names_are_dockers() {
     means("host-tools", "docker.io/library/host-tools:latest", "host-tools:latest");
 }
 
+/// Docker shows the first as `host.example/box`: under the name of another registry's image.
+#[test]
+fn i2_what_another_registry_is_called_like_keeps_the_name_of_its_own() {
+    for name in
+        ["docker.io/host.example/box:latest", "docker.io/localhost/box:1", "docker.io/index.docker.io/box:1"]
+    {
+        means(name, name, name);
+    }
+    means("docker.io/library/host.example", "docker.io/library/host.example:latest", "host.example:latest");
+}
+
 #[test]
 fn i2_a_registry_has_a_dot_a_port_or_a_capital_or_is_localhost() {
     for registry in
