@@ -63,7 +63,7 @@ fn i12_exit_codes_are_the_commands_or_say_why_it_could_not_run() {
     run("-u nobody-knows", &["true"]).failed(126, "unable to find user nobody-knows");
     run("-w relative", &["true"]).failed(126, "needs to be an absolute path");
     run("-w /greeting", &["true"]).failed(126, "/greeting");
-    run("--env-file /not/there", &["true"]).failed(126, "/not/there");
+    run("--env-file /not/there", &["true"]).failed(1, "/not/there");
     boat.coracle("exec box").failed(1, "");
     boat.coracle("exec nobody true").failed(1, "No such container: nobody");
     boat.coracle("exec --bogus box true").failed(125, "--bogus");

@@ -7,6 +7,7 @@ mod kit;
 mod answered;
 mod archives;
 mod attach;
+mod callers;
 mod callers_files;
 mod completion;
 mod container;

@@ -2,86 +2,17 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::fd::AsFd;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use serde_json::json;
-use support::{Background, command, program, wait_until};
+use support::{Background, wait_until};
 
-use crate::kit::{Boat, Image, LIMIT, Ran, first_process, have, names};
+use crate::kit::{Boat, Image, LIMIT, Ran, first_process, names};
 
 fn boat() -> Option<Boat> {
     Some(Boat::holding(&Image::usual()?))
-}
-
-/// Says what a command ignores, in the words of its own /proc.
-const IGNORED: [&str; 3] = ["grep", "SigIgn", "/proc/self/status"];
-
-#[test]
-fn nothing_is_ignored_in_there_that_the_caller_ignores() {
-    let Some(boat) = boat() else { return };
-    if !have(&[("env", "coreutils")]) {
-        return;
-    }
-    // As `nohup` does, and the `&` of a script.
-    let deaf = |line: &Command| {
-        let mut env = command(program("env").unwrap());
-        env.args(["--ignore-signal=HUP,INT,QUIT"]).arg(line.get_program()).args(line.get_args());
-        Ran::of(
-            env.envs(line.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null()),
-        )
-    };
-    // The C library ignores two signals of its own, 32 and 33, in what it starts.
-    let nothing = |text: String| {
-        let number = text.strip_prefix("SigIgn:\t").and_then(|number| u64::from_str_radix(number, 16).ok());
-        number.is_some_and(|ignored| ignored & 0x7fff_ffff == 0)
-    };
-    assert!(nothing(deaf(&boat.run_command("--rm", &IGNORED)).ok()));
-    assert!(nothing(deaf(&boat.run_command("--rm --init", &IGNORED)).ok()));
-    deaf(
-        &boat.run_command("-d --name box", &["sh", "-c", &format!("{}; exec sleep 1000", IGNORED.join(" "))]),
-    )
-    .ok();
-    assert!(nothing(deaf(&boat.command([&["exec", "box"][..], &IGNORED].concat())).ok()));
-    let mut shown = String::new();
-    wait_until("it has printed", LIMIT, || {
-        shown = boat.coracle("logs box").ok();
-        !shown.is_empty()
-    });
-    // Busybox's shell ignores SIGQUIT by itself.
-    assert!(!shown.ends_with(['1', '2', '3', '7']), "{shown}");
-}
-
-#[test]
-fn output_that_does_not_wait_loses_nothing() {
-    let Some(boat) = boat() else { return };
-    let large =
-        "i=0; while [ $i -lt 3000 ]; do echo $i-0123456789012345678901234567890123456789; i=$((i+1)); done";
-    boat.run("-d --name box", &["sh", "-c", &format!("{large}; exec sleep 1000")]).ok();
-    wait_until("it has printed", LIMIT, || boat.coracle("logs --tail 1 box").ok().starts_with("2999-"));
-    let all = boat.coracle("logs box").ok() + "\n";
-    assert!(all.len() > 100_000);
-    let inside = ["sh", "-c", large];
-    for mut command in [
-        boat.command(["logs", "box"]),
-        boat.run_command("--name with-a-monitor", &inside),
-        boat.run_command("--rm", &inside),
-    ] {
-        let (mut read, write) = std::io::pipe().unwrap();
-        fcntl(write.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
-        let mut child = command.stdout(write).stderr(Stdio::piped()).spawn().unwrap();
-        // It would have to wait by now.
-        std::thread::sleep(Duration::from_millis(300));
-        drop(command);
-        let mut text = String::new();
-        read.read_to_string(&mut text).unwrap();
-        assert!(child.wait().unwrap().success());
-        assert_eq!(text.len(), all.len());
-        assert_eq!(text, all);
-    }
 }
 
 #[test]
@@ -225,26 +156,12 @@ fn followed_log_ends_at_the_time_that_was_asked_for() {
 }
 
 #[test]
-fn variables_may_come_through_a_pipe() {
+fn names_that_inspect_shows_are_names() {
     let Some(boat) = boat() else { return };
-    if !have(&[("bash", "bash")]) {
-        return;
-    }
-    boat.run("-d --name box", &["sleep", "1000"]).ok();
-    let line = r#""$@" --env-file <(echo A=from-a-pipe) "$WHERE" sh -c 'echo $A >>/said; echo $A'"#;
-    let said = |words: &[&str], place: &str| {
-        let coracle = boat.command(words);
-        let mut bash = command(program("bash").unwrap());
-        bash.args(["-c", line, "bash"]).arg(coracle.get_program()).args(coracle.get_args());
-        bash.envs(coracle.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("WHERE", place);
-        Ran::of(bash.stdin(Stdio::null())).ok()
-    };
-    assert_eq!(said(&["run", "--rm", "--network=none"], &boat.image), "from-a-pipe");
-    assert_eq!(said(&["run", "--network=none"], &boat.image), "from-a-pipe");
-    assert_eq!(said(&["exec"], "box"), "from-a-pipe");
-    assert_eq!(said(&["exec", "-t"], "box"), "from-a-pipe");
-    assert_eq!(said(&["exec", "-d"], "box"), "");
-    wait_until("all three have said it", LIMIT, || {
-        boat.coracle("exec box cat /said").out == "from-a-pipe\n".repeat(3)
-    });
+    boat.run("-d --name /first", &["sleep", "1000"]).ok();
+    let shown = |name: &str| boat.coracle(&format!("inspect -f {{{{.Name}}}} {name}")).ok();
+    assert_eq!(shown("first"), "/first");
+    assert_eq!(shown("/first"), "/first");
+    boat.run("--name /first", &["true"]).failed(125, "The container name \"/first\" is already in use");
+    assert_eq!(boat.coracle("rm -f /first").ok(), "/first");
 }

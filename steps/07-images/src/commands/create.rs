@@ -39,7 +39,7 @@ pub(super) fn create(place: &Place, asking: Asking<RunArgs>, detached: bool) -> 
         bail!(cidfile_found(file));
     }
     if let Some(name) = &args.name {
-        check_name(name)?;
+        check_name(without_slash(name))?;
     }
     let store = place.store()?;
     let (image, _reading) = loop {
@@ -72,7 +72,7 @@ fn record(asked: &Asked) -> Record {
     let Asked { id, image, run, command, .. } = asked;
     Record {
         id: id.clone(),
-        name: run.name.clone().unwrap_or_else(|| new_name(id)),
+        name: run.name.as_deref().map_or_else(|| new_name(id), |name| without_slash(name).to_owned()),
         image: run.image(),
         image_id: image.config_digest,
         layers: image.chain_ids(),
@@ -86,6 +86,11 @@ fn record(asked: &Asked) -> Record {
         hostname: asked.hostname(),
         state: State::default(),
     }
+}
+
+/// Docker keeps names with a slash before them, and takes them so, as `inspect` shows them.
+fn without_slash(name: &str) -> &str {
+    name.strip_prefix('/').unwrap_or(name)
 }
 
 /// The topmost first, as overlayfs counts.

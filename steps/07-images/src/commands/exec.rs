@@ -78,24 +78,26 @@ impl Exec {
             bail!("Container {} is not running", record.id);
         };
         let pid = Pid::from_raw(pid);
-        let run = || match self.run(&containers, &record, pid).map_err(not_run) {
+        // Read here and once: what is named may be a pipe of the caller's, `<(…)`.
+        let variables = settled_variables(&self.env_file, &self.env)?;
+        let run = || match self.run(&containers, &record, pid, &variables).map_err(not_run) {
             // It has ended while we were on our way in: whatever failed there, this is why.
             Err(_) if record.state.open_pid().is_none() => bail!("Container {} is not running", record.id),
             other => other,
         };
         match (self.report, self.detach || self.tty) {
             (true, _) => tell(run()),
-            (false, true) => self.with_monitor(place),
+            (false, true) => self.with_monitor(place, &variables),
             (false, false) => run(),
         }
     }
 
     // ANCHOR: exec
-    fn run(&self, containers: &Containers, record: &Record, pid: Pid) -> Result<u8> {
+    fn run(&self, containers: &Containers, record: &Record, pid: Pid, variables: &[OsString]) -> Result<u8> {
         let directory = containers.directory_of(record);
         let image = Recipe::read(&directory)?.image;
         // The container's own settings, as far as nothing else is asked for.
-        let run = read_again(containers, record)?.with(self)?;
+        let run = read_again(containers, record)?.with(self, variables);
         let asked = Asked::new(record.id.clone(), directory, image, run)?;
         let container = Container::new().beside(pid);
         if self.report {
@@ -121,14 +123,12 @@ impl Exec {
 
     /// Starts this program again, which becomes the monitor of the command, and waits until that runs. Then we are
     /// attached to it, unless it is to stay by itself.
-    fn with_monitor(&self, place: &Place) -> Result<u8> {
+    fn with_monitor(&self, place: &Place, variables: &[OsString]) -> Result<u8> {
         let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
         let (mut command, _open) = sealed::program()?;
         command.arg("--root").arg(place.directory()?).args(["exec", "--report"]);
         command.args(self.tty.then_some("--tty"));
         command.args(size_option());
-        // Read here: what is named may be a pipe of the caller's, `<(…)`, which nobody else has.
-        let variables = settled_variables(&self.env_file, &self.env).map_err(not_run)?;
         command.args(variables.iter().flat_map(|variable| [OsStr::new("--env"), variable]));
         let options = [
             ("--workdir", self.workdir.as_ref().map(|path| path.as_os_str())),

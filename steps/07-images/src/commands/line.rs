@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Parser};
+use nix::sys::stat::{Mode, umask};
 use step03_pid::{Failed, report};
 
 use super::{absent, groups, with_code, with_groups};
@@ -20,6 +21,7 @@ pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
     }
     sealed::take_name();
     begin_with_limits();
+    keep_our_own_rights();
     // Whoever may go into walls begins anew for that, so it comes first. That some other command has such a word does no harm.
     if std::env::args_os().any(|word| word == "run" || word == "exec")
         && let Err(error) = sealed::seal()
@@ -37,6 +39,13 @@ pub fn main<C: Parser>(execute: impl FnOnce(C) -> Result<u8>) -> ExitCode {
         }
         Err(error) => judge(&error, with_groups(C::command())),
     })
+}
+
+/// What we make we must be able to open ourselves, whatever the caller's umask is: a folder that nobody can enter would be
+/// in the way of each command that comes after this one.
+fn keep_our_own_rights() {
+    let asked = umask(Mode::empty());
+    umask(asked - Mode::S_IRWXU);
 }
 
 /// Nothing at all is a question for help. Docker's exit codes for a command line that makes no

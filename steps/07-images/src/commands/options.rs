@@ -15,7 +15,7 @@ use super::network_options::NetworkArgs;
 use super::pull::PullArgs;
 use super::sharing_options::SharingArgs;
 use super::storage_options::StorageArgs;
-use crate::container::{Sysctl, Ulimit, label, settled_variables, variable};
+use crate::container::{Sysctl, Ulimit, label, variable};
 
 /// The options and words of `run`.
 #[derive(Debug, Clone, Args)]
@@ -107,12 +107,9 @@ impl RunArgs {
         self.words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// The same for one more command in the container.
-    ///
-    /// # Errors
-    /// A file of variables is not there or makes no sense.
-    pub fn with(mut self, exec: &Exec) -> Result<Self> {
-        self.env.extend(settled_variables(&exec.env_file, &exec.env)?);
+    /// The same for one more command in the container, which has these variables too.
+    pub fn with(mut self, exec: &Exec, variables: &[OsString]) -> Self {
+        self.env.extend_from_slice(variables);
         self.workdir = exec.workdir.clone().or(self.workdir);
         self.user = exec.user.clone().or(self.user);
         self.tty = exec.tty;
@@ -120,7 +117,7 @@ impl RunArgs {
         // No entrypoint: the words are the whole command.
         self.entrypoint = Some(OsString::new());
         self.words.clone_from(&exec.words);
-        Ok(self)
+        self
     }
 
     /// The command and its arguments, if there are any. A `--` before it may stand, as in the other
