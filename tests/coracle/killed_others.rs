@@ -4,6 +4,7 @@
 use std::fs;
 
 use nix::sys::prctl::set_child_subreaper;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use support::{Role, alone, wait_until};
 
 use crate::killed::{Moment, no_process_is_left, sample, settled, traced};
@@ -100,7 +101,13 @@ fn h1_killed_exec_leaves_no_process_inside() {
         "exec box sleep 0.05",
         |boat| drop(boat.run("-d --name box", &["sleep", "1000"]).ok()),
         |boat| {
-            let inside = || boat.coracle("top box -o pid").ok().lines().count();
+            let inside = || {
+                // Orphans come to us, and would stand there dead for as long as nobody asks for them.
+                while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(end) if end != WaitStatus::StillAlive)
+                {
+                }
+                boat.coracle("top box -o pid").ok().lines().count()
+            };
             wait_until("only its first process is there", LIMIT, || inside() == 2);
         },
     );
@@ -201,6 +208,7 @@ fn killed_of(boat: impl Fn() -> Option<Boat>, words: &str, before: impl Fn(&Boat
     let host = settled(&boat);
     let stride = if moments.len() > 12 { 1 } else { 4 };
     for moment in moments.iter().step_by(stride) {
+        println!("{words}, killed at {moment:?}");
         kill_at(Some(moment));
         host.wait_until_same(LIMIT)
             .unwrap_or_else(|left| panic!("{words}, killed at {moment:?}, has left:\n{left}"));
