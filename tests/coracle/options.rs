@@ -204,8 +204,8 @@ fn i9_what_comes_with_later_steps_is_named() {
         ("--privileged", "--privileged is not there yet: rights come with step 09"),
         ("--security-opt no-new-privileges", "--security-opt is not there yet"),
         ("--device /dev/null", "--device is not there yet"),
-        ("--health-cmd true", "--health-cmd is not there yet"),
-        ("--ip 192.0.2.1", "--ip is not there yet: there is one network for all"),
+        ("--health-cmd true", "--health-cmd is not part of Coracle\nchecks of a container's health need"),
+        ("--ip 192.0.2.1", "--ip is not part of Coracle\nthere is one network for all"),
     ] {
         boat.sh(options, "true").failed(125, text);
     }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use step03_pid::Failed;
 
-use super::later::RIGHTS;
+use super::later::{RIGHTS, not_here};
 use crate::preferences::elsewhere;
 use crate::text::printable;
 
@@ -107,8 +107,5 @@ pub(super) fn option(said: &[&str], option: &str) -> Option<String> {
     };
     let is_it = |of: &str, name: &str, letter: &str| of == command && (option == name || option == letter);
     let (_, name, _, why) = OPTIONS.iter().find(|(of, name, letter, _)| is_it(of, name, letter))?;
-    Some(match *why {
-        RIGHTS => format!("{name} is not there yet: {why}"),
-        _ => format!("{name} is not part of Coracle\n{why}"),
-    })
+    Some(not_here(name, why))
 }

@@ -99,10 +99,18 @@ impl LaterArgs {
             if let Some((_, _, _, why)) =
                 LATER.iter().find(|(known, _, _, why)| known == name && !why.is_empty())
             {
-                bail!("--{name} is not there yet: {why}");
+                bail!(not_here(&format!("--{name}"), why));
             }
         }
         Ok(())
+    }
+}
+
+/// That an option is not there yet, or never will be.
+pub(super) fn not_here(option: &str, why: &str) -> String {
+    match why {
+        LIMITS | RIGHTS => format!("{option} is not there yet: {why}"),
+        _ => format!("{option} is not part of Coracle\n{why}"),
     }
 }
 
