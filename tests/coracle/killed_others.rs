@@ -2,12 +2,14 @@
 //! nothing is left.
 
 use std::fs;
+use std::time::Duration;
 
 use nix::sys::prctl::set_child_subreaper;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use support::{Role, alone, wait_until};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::getpid;
+use support::{Role, alone, children, wait_until};
 
-use crate::killed::{Moment, no_process_is_left, sample, settled, traced};
+use crate::killed::{Moment, no_process_is_left, quiet, sample, settled, traced};
 use crate::kit::{Boat, Image, LIMIT, Ran, have, names};
 
 #[test]
@@ -102,10 +104,7 @@ fn h1_killed_exec_leaves_no_process_inside() {
         |boat| drop(boat.run("-d --name box", &["sleep", "1000"]).ok()),
         |boat| {
             let inside = || {
-                // Orphans come to us, and would stand there dead for as long as nobody asks for them.
-                while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(end) if end != WaitStatus::StillAlive)
-                {
-                }
+                reap(0);
                 boat.coracle("top box -o pid").ok().lines().count()
             };
             wait_until("only its first process is there", LIMIT, || inside() == 2);
@@ -217,7 +216,15 @@ fn killed_of(boat: impl Fn() -> Option<Boat>, words: &str, before: impl Fn(&Boat
 
 fn remove_all(boat: &Boat) {
     for id in boat.coracle("ps --all --quiet").ok().lines() {
-        boat.coracle(&format!("rm --force --volumes {id}")).ok();
+        let mut removal = quiet(boat.command(["rm", "--force", "--volumes", id])).spawn().unwrap();
+        let status = loop {
+            if let Some(status) = removal.try_wait().unwrap() {
+                break status;
+            }
+            reap(removal.id());
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        assert!(status.success());
     }
     boat.assert_no_container();
     // Whatever is half made or half gone is gone by now, without a word about volumes.
@@ -225,4 +232,11 @@ fn remove_all(boat: &Boat) {
     boat.coracle("volume prune --all --force").ok();
     assert_eq!(names(&boat.root().join("volumes")), Vec::<String>::new());
     no_process_is_left();
+}
+
+/// Orphans come to us, and one that is dead keeps the container that it had joined, until somebody asks for it.
+fn reap(but: u32) {
+    for child in children(getpid()).into_iter().filter(|child| child.as_raw() as u32 != but) {
+        let _ = waitpid(child, Some(WaitPidFlag::WNOHANG));
+    }
 }
