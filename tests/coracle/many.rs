@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::alone;
+use support::{Background, alone, is_alive};
 
 use crate::kit::{Boat, Image, names};
 
@@ -28,11 +28,12 @@ fn h6_after_a_reboot_nothing_runs() {
     let boat = Boat::holding(&image);
     boat.run("--name one", &["true"]).ok();
     // As the record of a machine that lost its power. By chance there is a process of that number, begun at that
-    // moment, after the reboot: this very test.
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    // moment, after the reboot, and it is somebody else's.
+    let others = Background::spawn(support::command("sleep").arg("1000")).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", others.pid())).unwrap();
     let start_time: u64 = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
-    let state = json!({"status": "running", "pid": std::process::id(), "start_time": start_time, "ports": [],
-        "started": 1.0, "finished": null, "exit_code": null, "error": ""});
+    let state = json!({"status": "running", "pid": others.pid().as_raw(), "start_time": start_time, "ports": [],
+        "boot": "of another time", "started": 1.0, "finished": null, "exit_code": null, "error": ""});
     fs::write(only(&boat).join("state.json"), state.to_string()).unwrap();
     boat.coracle("ps").ok();
     assert_eq!(boat.coracle("ps --quiet").ok(), "");
@@ -41,6 +42,7 @@ fn h6_after_a_reboot_nothing_runs() {
     assert!(table.contains("Exited (137)"), "{table}");
     assert_eq!(boat.coracle("inspect --format {{.State.Pid}} one").ok(), "0");
     assert_eq!(boat.coracle("rm one").ok(), "one");
+    assert!(is_alive(others.pid()));
 }
 
 #[test]

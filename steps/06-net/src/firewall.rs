@@ -101,7 +101,7 @@ impl Rules<'_> {
         let hardware = hardware(*address).map(|byte| format!("{byte:02x}")).join(":");
         let (from_outside, from_host) = self.published();
         let (resolver, from_resolver) = self.resolver();
-        let from_others = self.from_others();
+        let of_others = self.of_others();
         format!(
             r#"table ip {name} {{
                 flags owner;
@@ -129,7 +129,7 @@ impl Rules<'_> {
                 chain forward {{
                     type filter hook forward priority filter;
                     ip daddr {address} iifname != "{BRIDGE}" ct state new ct status & dnat == 0 drop;
-                    {from_others}
+                    {of_others}
                 }};
                 # Out there nobody knows our addresses: they see the host's. The same for who
                 # would otherwise be answered past the host: its loopback, and neighbours.
@@ -156,7 +156,7 @@ impl Rules<'_> {
 
     // ANCHOR: published
     /// Where the host forwards for our sake alone, it does so to us alone.
-    fn from_others(&self) -> String {
+    fn of_others(&self) -> String {
         if self.only_for_us.is_empty() {
             return String::new();
         }

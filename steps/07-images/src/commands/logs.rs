@@ -218,7 +218,7 @@ pub(crate) fn read_all(path: &Path) -> usize {
     let mut reader = Reader::oldest(path);
     std::iter::from_fn(|| reader.next())
         .map(|line| time(&line.time).map_or(0, |at| nine_digits(at).len()))
-        .count()
+        .sum()
 }
 
 /// The moment that an option names, in nanoseconds since 1970.

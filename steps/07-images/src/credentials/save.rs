@@ -86,7 +86,7 @@ impl Document {
         let content = parse(&read(&file)?, &file)?;
         let document = Self { file, content, _lock: lock };
         // Somebody was killed while he wrote: nobody else is here now.
-        let _ = fs::remove_file(document.new());
+        let _ = fs::remove_file(document.half_written());
         Ok(document)
     }
 
@@ -106,13 +106,13 @@ impl Document {
     }
 
     /// What is not yet the file. Always called the same, so that no copy of a password is left anywhere.
-    fn new(&self) -> PathBuf {
+    fn half_written(&self) -> PathBuf {
         self.file.with_extension("coracle-new")
     }
 
     /// Whole or not at all, and for its owner alone: a new file, renamed.
     fn write(&self) -> Result<()> {
-        let new = self.new();
+        let new = self.half_written();
         let write = || -> Result<()> {
             let mut text = Vec::new();
             // With tabs, as Docker writes it.

@@ -84,7 +84,9 @@ pub fn users(bytes: &[u8]) {
             let _ = fs::write(folder.join(name), parts.next().unwrap_or_default());
         }
         let Ok(root) = fs::File::open(folder) else { return };
-        if let Ok(ids) = container::resolve_user(&user, &[user.clone()], &Contained::new(root.into())) {
+        if let Ok(ids) =
+            container::resolve_user(&user, std::slice::from_ref(&user), &Contained::new(root.into()))
+        {
             let all = ids.groups.iter().map(|gid| gid.as_raw()).chain([ids.uid.as_raw(), ids.gid.as_raw()]);
             assert!(all.into_iter().all(|id| id <= i32::MAX as u32), "{user:?}");
         }

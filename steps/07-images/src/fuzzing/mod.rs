@@ -135,8 +135,10 @@ fn in_folder(work: impl FnOnce(&Path)) {
 mod tests {
     use std::fs;
 
+    type Target = (&'static str, fn(&[u8]));
+
     /// Each has a file in `fuzz/fuzz_targets`, and a folder in `fuzz/corpus`.
-    const TARGETS: [(&str, fn(&[u8])); 15] = [
+    const TARGETS: [Target; 15] = [
         ("archive", super::archive),
         ("compressed", super::compressed),
         ("config", super::config),

@@ -17,6 +17,7 @@ use super::record::CONFIG;
 use super::{Containers, Record, Status, cannot, ended, recipe};
 use crate::commands::signal::process;
 use crate::monitor::{KEPT, STOPPED};
+use crate::store::this_boot;
 use crate::task;
 use crate::volumes::Volumes;
 
@@ -82,7 +83,12 @@ impl Held {
     /// it along with its parent any more once it has changed its user, as the entrypoints of many images do
     /// (`man 2 PR_SET_PDEATHSIG`).
     pub(super) fn end_survivor(&self) -> Result<()> {
-        let Some(process) = process(&self.record.state)? else { return Ok(()) };
+        let state = &self.record.state;
+        // After a reboot the number is another process's, also if by chance that began at the same tick.
+        if state.boot.is_none() || state.boot != this_boot().ok() {
+            return Ok(());
+        }
+        let Some(process) = process(state)? else { return Ok(()) };
         match send_signal(&process, Signal::SIGKILL as i32) {
             Ok(()) => {}
             Err(nix::errno::Errno::ESRCH) => return Ok(()),

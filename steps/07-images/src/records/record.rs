@@ -13,6 +13,7 @@ use super::recipe::WORDS;
 use crate::container::MountPoint;
 use crate::digest::Digest;
 use crate::names::is_id;
+use crate::store::this_boot;
 
 /// What is known about a container but its state, in its directory.
 pub(super) const CONFIG: &str = "config.json";
@@ -67,6 +68,9 @@ pub struct State {
     /// When that process was started, in the kernel's clock ticks since it was booted: the
     /// number may belong to another process later, but not with this time.
     pub start_time: Option<u64>,
+    /// Since which start of the machine these two count: its boot id.
+    #[serde(default)]
+    pub boot: Option<String>,
     /// Its ports, while it runs: published ones, and those at which it only says that it listens.
     pub ports: Vec<String>,
     /// In seconds since 1970.
@@ -151,6 +155,7 @@ impl State {
             status: Status::Running,
             pid: Some(pid),
             start_time: start_time(pid),
+            boot: this_boot().ok(),
             started: Some(now()),
             ..Self::default()
         }

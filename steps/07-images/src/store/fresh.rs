@@ -19,7 +19,8 @@ fn folder(root: &Path) -> PathBuf {
     root.join("fresh")
 }
 
-fn this_boot() -> io::Result<String> {
+/// What tells one start of the machine from the next.
+pub(crate) fn this_boot() -> io::Result<String> {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
 }
 

@@ -39,6 +39,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use nix::fcntl::FlockArg;
 
+pub(crate) use fresh::this_boot;
 pub use incoming::Incoming;
 pub use locks::Lock;
 pub use pulls::Pulling;

@@ -108,7 +108,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let tree = folder.path().join("tree");
         fs::create_dir_all(tree.join("closed/below")).unwrap();
-        fs::set_permissions(tree.join("closed"), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(tree.join("closed"), Permissions::from_mode(0o000)).unwrap();
         remove_tree(&tree).unwrap();
         assert!(!tree.exists());
     }
