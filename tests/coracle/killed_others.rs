@@ -205,7 +205,8 @@ fn killed_of(boat: impl Fn() -> Option<Boat>, words: &str, before: impl Fn(&Boat
     };
     let moments = sample(&calls);
     let host = settled(&boat);
-    let stride = if moments.len() > 12 { 1 } else { 4 };
+    // At level ci two moments of each command: there are many, and each takes four commands.
+    let stride = if moments.len() > 12 { 1 } else { moments.len().div_ceil(2).max(1) };
     for moment in moments.iter().step_by(stride) {
         println!("{words}, killed at {moment:?}");
         kill_at(Some(moment));

@@ -89,17 +89,24 @@ fn why_not(containers: &Containers, record: &Record) -> &'static str {
     }
 }
 
+/// How often it is killed, if others start it again meanwhile or need its files.
+const TRIES: usize = 3;
+
 /// Kills the container, and takes over from its monitor, which then ends. `None` if the monitor
 /// has removed the container itself.
 fn kill_and_hold(containers: &Containers, record: Record) -> Result<Option<Held>> {
-    stop(containers, &record, None, Some(0))
-        .with_context(|| format!("cannot remove container {}", record.name))?;
-    if containers.again(&record).is_none() {
-        return Ok(None);
+    for _ in 0..TRIES {
+        stop(containers, &record, None, Some(0))
+            .with_context(|| format!("cannot remove container {}", record.name))?;
+        if containers.again(&record).is_none() {
+            return Ok(None);
+        }
+        match containers.hold(record.clone()) {
+            Err(_) if containers.again(&record).is_none() => return Ok(None),
+            // Between its end and our look somebody has begun to start it.
+            Ok(None) => {}
+            other => return other,
+        }
     }
-    match containers.hold(record.clone()) {
-        Err(_) if containers.again(&record).is_none() => Ok(None),
-        Ok(None) => bail!("cannot remove container \"{}\": {IN_HAND}", record.name),
-        other => other,
-    }
+    bail!("cannot remove container \"{}\": {IN_HAND}", record.name)
 }
