@@ -466,13 +466,16 @@ def record(store, number):
         (store / "ended" / name).touch()
 
 
-def fetch_peers():
-    """Docker and Podman. Their packages are only unpacked: installed, some would start a daemon."""
+def fetch_docker():
     fetch(DOCKERD, "docker.io", "containerd")
+
+
+def fetch_podman():
     fetch(PODMAN, "podman", "conmon", "libgpgme11", "libassuan0", "libsubid4")
 
 
 def fetch(program, *packages):
+    """The packages are only unpacked: installed, some would start a daemon."""
     if program.exists() or not shutil.which("apt-get"):
         return
     place = TOOLS / "packages"

@@ -264,6 +264,25 @@ fn c17_number_that_a_process_of_the_hosts_has_by_now_is_not_entered() {
 }
 
 #[test]
+fn values_of_a_file_are_no_words_of_any_program() {
+    if !have(&[("strace", "strace")]) {
+        return;
+    }
+    let Some(boat) = with_box("") else { return };
+    let (file, log) = (boat.path("variables"), boat.path("execs"));
+    fs::write(&file, "SECRET=s3cret\n").unwrap();
+    let file = file.to_str().unwrap();
+    let options = format!("-d --env-file {file}");
+    let inside = exec_command(&boat, &options, &["sh", "-c", "echo $SECRET >/tmp/told"]);
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-s", "4096", "-e", "trace=execve", "-o"]).arg(&log).arg(inside.get_program());
+    Ran::of(traced.args(inside.get_args()).env("HOME", boat.path("")).stdin(Stdio::null())).ok();
+    wait_until("it has run", LIMIT, || exec(&boat, "", "cat /tmp/told 2>/dev/null").out.trim() == "s3cret");
+    let execs = fs::read_to_string(&log).unwrap();
+    assert!(execs.contains("--report") && !execs.contains("s3cret"), "{execs}");
+}
+
+#[test]
 fn what_the_caller_has_open_or_masks_is_not_its_own() {
     let Some(boat) = with_box("") else { return };
     let with_more = |command: &Command| {

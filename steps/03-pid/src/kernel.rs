@@ -177,16 +177,17 @@ pub(crate) fn by_default(which: Signal) {
     let _ = unsafe { signal(which, SigHandler::SigDfl) };
 }
 
-/// For a process that stays when its caller has gone (`man 7 daemon`): no signal is blocked or ignored any more, whatever
-/// the caller did not want to hear. But for SIGPIPE, on whose being ignored Rust's own programs rely.
+/// For a process that stays when its caller has gone (`man 7 daemon`), as step 07's monitor: no signal is blocked or
+/// ignored any more, whatever the caller did not want to hear. But for SIGPIPE, on whose being ignored Rust's own programs
+/// rely.
 pub fn hear_all_signals() {
     Signal::iterator().filter(|signal| *signal != Signal::SIGPIPE).for_each(by_default);
     // The only error is EINVAL, for a wrong first argument.
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 
-/// The same for all signals that this process was started with ignored: `nohup` and a shell's `&` are about whoever
-/// started us, and what has a session of its own is told nothing by the terminal.
+/// For a command that has a session of its own, as step 07's: no signal is ignored any more. `nohup` and a shell's `&` are
+/// about whoever started us.
 pub fn ignore_nothing() {
     Signal::iterator().filter(|signal| is_ignored(*signal)).for_each(by_default);
 }

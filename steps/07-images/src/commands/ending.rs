@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::signal::{Named, process, send};
+use super::signal::{Named, send};
 use super::start::read_again;
 use crate::records::{Containers, Recipe, Record, Status};
 
@@ -47,7 +47,7 @@ pub(super) fn ask(
     let timeout = timeout.or_else(of_run).unwrap_or(PATIENCE);
     let record = containers.again(record).unwrap_or_else(|| record.clone());
     send(&record, if timeout == 0 { KILL } else { signal })?;
-    let process = if timeout == 0 { None } else { process(&record.state)? };
+    let process = if timeout == 0 { None } else { record.state.process()? };
     let patience = u64::try_from(timeout).ok().map(Duration::from_secs);
     Ok(Some(Asked { record, process, until: patience.and_then(|wait| Instant::now().checked_add(wait)) }))
 }

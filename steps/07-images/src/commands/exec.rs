@@ -1,8 +1,9 @@
 //! `exec`: one more command in a container that runs.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -79,7 +80,10 @@ impl Exec {
         };
         let pid = Pid::from_raw(pid);
         // Read here and once: what is named may be a pipe of the caller's, `<(…)`.
-        let variables = settled_variables(&self.env_file, &self.env)?;
+        let variables = match self.report {
+            true => hear_variables().context("cannot hear which variables there are")?,
+            false => settled_variables(&self.env_file, &self.env)?,
+        };
         let run = || match self.run(&containers, &record, pid, &variables).map_err(not_run) {
             // It has ended while we were on our way in: whatever failed there, this is why.
             Err(_) if record.state.open_pid().is_none() => bail!("Container {} is not running", record.id),
@@ -129,7 +133,6 @@ impl Exec {
         command.arg("--root").arg(place.directory()?).args(["exec", "--report"]);
         command.args(self.tty.then_some("--tty"));
         command.args(size_option());
-        command.args(variables.iter().flat_map(|variable| [OsStr::new("--env"), variable]));
         let options = [
             ("--workdir", self.workdir.as_ref().map(|path| path.as_os_str())),
             ("--user", self.user.as_ref().map(OsStr::new)),
@@ -144,6 +147,7 @@ impl Exec {
         command.spawn().context("cannot start this program again")?;
         // It has the other end of the line, and we hear of its end as long as we have not.
         drop(command);
+        say_variables(&ours, variables);
         let mut client = Client::new(ours);
         client.hear_started().map_err(not_run)?;
         if self.detach {
@@ -189,6 +193,24 @@ impl Exec {
         small.args(settings.words()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Err(running.hand_over(&mut small))
     }
+}
+
+/// On the line and not among the words, which everybody on the host may read (`man 5 proc`, /proc/PID/cmdline): their
+/// length, and each with a NUL at its end. If the other side is dead, that is heard next.
+fn say_variables(mut line: &UnixStream, variables: &[OsString]) {
+    let all: Vec<u8> = variables.iter().flat_map(|one| [one.as_bytes(), b"\0"].concat()).collect();
+    let _ = line.write_all(&(all.len() as u64).to_be_bytes()).and_then(|()| line.write_all(&all));
+}
+
+/// The other end of [`say_variables`]. No byte more is read: the rest is the monitor's.
+fn hear_variables() -> Result<Vec<OsString>> {
+    let mut line = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let mut length = [0; 8];
+    line.read_exact(&mut length)?;
+    let mut all = vec![0; usize::try_from(u64::from_be_bytes(length))?];
+    line.read_exact(&mut all)?;
+    let ended = all.split_inclusive(|byte| *byte == 0);
+    Ok(ended.map(|one| OsStr::from_bytes(&one[..one.len() - 1]).to_owned()).collect())
 }
 
 /// Whether the number was that of the container's process all the time: the container may have ended before we were in,

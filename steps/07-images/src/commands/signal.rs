@@ -5,10 +5,9 @@ use std::str::FromStr;
 use anyhow::{Context, Error, Result, bail};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use step03_pid::send_signal;
 
-use crate::records::{Record, State};
+use crate::records::Record;
 
 /// A signal: `KILL`, `SIGKILL`, `9`, `RTMIN+3`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,21 +57,11 @@ impl FromStr for Named {
 /// # Errors
 /// EPERM: the container belongs to somebody else.
 pub fn send(record: &Record, signal: Named) -> Result<bool> {
-    let Some(process) = process(&record.state)? else { return Ok(false) };
+    let Some(process) = record.state.process()? else { return Ok(false) };
     match send_signal(process, signal.0) {
         Ok(()) => Ok(true),
         Err(Errno::ESRCH) => Ok(false),
         Err(errno) => Err(errno).with_context(|| format!("cannot signal container {}", record.name)),
-    }
-}
-
-/// The container's first process, while it is there.
-pub(crate) fn process(state: &State) -> Result<Option<std::os::fd::OwnedFd>> {
-    let Some(pid) = state.pid.and_then(Pid::from_raw) else { return Ok(None) };
-    match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(process) if state.running_pid().is_some() => Ok(Some(process)),
-        Ok(_) | Err(rustix::io::Errno::SRCH) => Ok(None),
-        Err(errno) => Err(errno).context("cannot open the container's process"),
     }
 }
 // ANCHOR_END: send

@@ -15,7 +15,6 @@ use step03_pid::send_signal;
 
 use super::record::CONFIG;
 use super::{Containers, Record, Status, cannot, ended, recipe};
-use crate::commands::signal::process;
 use crate::monitor::{KEPT, STOPPED};
 use crate::store::this_boot;
 use crate::task;
@@ -88,7 +87,7 @@ impl Held {
         if state.boot.is_none() || state.boot != this_boot().ok() {
             return Ok(());
         }
-        let Some(process) = process(state)? else { return Ok(()) };
+        let Some(process) = state.process()? else { return Ok(()) };
         match send_signal(&process, Signal::SIGKILL as i32) {
             Ok(()) => {}
             Err(nix::errno::Errno::ESRCH) => return Ok(()),

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Error, Result, ensure};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 use super::recipe::WORDS;
@@ -173,6 +176,17 @@ impl State {
     /// Its process id, if the process of this id is still the one that was started.
     pub fn running_pid(&self) -> Option<i32> {
         self.pid.filter(|pid| self.start_time.is_some() && start_time(*pid) == self.start_time)
+    }
+
+    /// Its first process, while it is there. It is looked at after it has been taken hold of: the number alone could be
+    /// anybody's by now.
+    pub(crate) fn process(&self) -> Result<Option<OwnedFd>> {
+        let Some(pid) = self.pid.and_then(Pid::from_raw) else { return Ok(None) };
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(process) if self.running_pid().is_some() => Ok(Some(process)),
+            Ok(_) | Err(Errno::SRCH) => Ok(None),
+            Err(errno) => Err(errno).context("cannot open the container's process"),
+        }
     }
 
     /// A process of the container's that may be looked at from outside. Our init may not, and what it
