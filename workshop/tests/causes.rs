@@ -127,6 +127,23 @@ fn clone3_enosys() {
 }
 
 #[test]
+fn setns_eperm() {
+    // A process with a name of its own, in a new user namespace or in ours: somebody without power wants to enter.
+    let script = |option: &str| {
+        format!(
+            "unshare {option} --uts {POWERLESS} sleep 60 >/dev/null 2>&1 & child=$!
+             until grep -q sleep /proc/$child/comm; do sleep 0.01; done
+             fails 'not permitted' {POWERLESS} nsenter --target $child --uts true
+             before='{POWERLESS}'; trap 'kill $child' EXIT
+             $before \"$0\" explain nsenter EPERM $child; exit"
+        )
+    };
+    let cause = "they belong to another user namespace, in which we are not";
+    holds(&script("--user --map-root-user"), "", cause);
+    holds(&script(""), "", "only root may do this (CAP_SYS_ADMIN)");
+}
+
+#[test]
 fn uid_map_eperm() {
     let twice = "fails 'not permitted' sh -c 'echo 0 0 1 | tee /proc/self/uid_map'";
     let cause = "/proc/self/uid_map has been written already, and can be only once";

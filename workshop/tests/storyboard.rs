@@ -52,3 +52,13 @@ fn an_unknown_call_is_an_error() {
     let Some((code, text)) = storyboard(&["no_such_call", "true"]) else { return };
     assert!(code != Some(0) && text.contains("no_such_call"), "{text}");
 }
+
+#[test]
+fn without_strace_the_way_to_it_is_the_second_line() {
+    let mut storyboard = Command::new(env!("CARGO_BIN_EXE_storyboard"));
+    let output = storyboard.args(["execve", "true"]).env("PATH", "/no/such/folder").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected = "storyboard: cannot run strace: No such file or directory (os error 2)\n\
+        sudo apt-get install strace, or dnf\n";
+    assert_eq!((output.status.code(), &*said), (Some(1), expected));
+}

@@ -75,6 +75,27 @@ pub static USER_NAMESPACE: &[Trouble] = &[
     },
 ];
 
+/// Of entering others, without their user namespace.
+pub static SETNS: &[Trouble] = &[Trouble {
+    call: "setns, nsenter",
+    errno: "EPERM",
+    when: "",
+    about: &["PID"],
+    causes: &[
+        Cause {
+            says: "they belong to another user namespace, in which we are not",
+            way_out: "enter that one too: --user, or --all",
+            look: |about| about.first().map_or(Look::Unseen, |pid| holds_if(lives_elsewhere(pid))),
+        },
+        Cause {
+            says: "only root may do this (CAP_SYS_ADMIN)",
+            way_out: "",
+            look: |_| holds_if(!may_administrate()),
+        },
+        SECCOMP,
+    ],
+}];
+
 /// On Ubuntu from 23.10 on the namespace is made, and its root can do nothing.
 pub const APPARMOR: Cause = Cause {
     says: "AppArmor forbids user namespaces here",
@@ -105,6 +126,13 @@ fn reads(file: impl AsRef<Path>, value: &str) -> bool {
 fn root_is_a_mount() -> bool {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     mounts.is_empty() || mounts.lines().any(|line| line.split(' ').nth(4) == Some("/"))
+}
+
+/// Whether the process is in another user namespace than this one.
+fn lives_elsewhere(pid: &Path) -> bool {
+    let namespace = |process: &Path| fs::read_link(process.join("ns/user")).ok();
+    let theirs = namespace(&Path::new("/proc").join(pid));
+    theirs.is_some() && theirs != namespace(Path::new("/proc/self"))
 }
 
 fn may_administrate() -> bool {

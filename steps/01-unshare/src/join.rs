@@ -12,7 +12,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, pipe, setgid, setgroups, setuid};
 use rustix::process::{self, PidfdFlags};
 
-use crate::{Namespaces, inode, message, process_folder};
+use crate::{Namespaces, SETNS, inode, message, process_folder, refused, why};
 
 // ANCHOR: join
 /// Enters the namespaces of a process. Those in which this process is already are left out:
@@ -29,9 +29,13 @@ pub fn join(target: Pid, wanted: Namespaces) -> Result<()> {
         return Ok(());
     }
     let process = open(target).with_context(|| format!("cannot open process {target}"))?;
-    setns(process, new.flags()).with_context(|| {
+    setns(process, new.flags()).map_err(|errno| {
         let names: Vec<_> = new.kinds().map(|kind| kind.name).collect();
-        format!("cannot enter the namespaces ({}) of process {target}", names.join(", "))
+        let tried = format!("cannot enter the namespaces ({}) of process {target}", names.join(", "));
+        // Whoever asked for the user namespace too was refused for another reason.
+        let asked = new.contains(Namespaces::USER);
+        let why = why(SETNS, errno, &[Path::new(&target.to_string())]).filter(|_| !asked);
+        refused(&tried, errno, why)
     })
 }
 

@@ -16,7 +16,7 @@ mod trouble;
 mod unshare;
 
 pub use args::{NamespaceArgs, parse};
-pub use causes::{APPARMOR, UNSHARE, USER_NAMESPACE, holds_if, why_no_namespaces};
+pub use causes::{APPARMOR, SETNS, UNSHARE, USER_NAMESPACE, holds_if, why_no_namespaces};
 pub use exec::{exec, exit_code, message, tell};
 pub use join::{Question, ask, join, join_as_root};
 pub use namespaces::{KINDS, Kind, Namespaces, all_kinds, inode, inode_for_children};

@@ -153,3 +153,24 @@ fn who_enters_a_user_namespace_is_its_root() {
     // Born there as a child, it has a number there.
     assert_eq!(numbers[2], "2", "{said}");
 }
+
+#[test]
+fn who_forgets_the_user_namespace_is_told() {
+    let Some(setpriv) = program("setpriv") else {
+        return not_run("setpriv is missing: apt-get install util-linux");
+    };
+    let host = host(true);
+    // Root without any capability may no more than anybody else.
+    let mut powerless = command(setpriv);
+    powerless.args(["--bounding-set=-all", "--inh-caps=-all"]).arg(env!("CARGO_BIN_EXE_step01"));
+    let words = [format!("--target={}", host.pid), "--uts".into(), "--net".into(), "true".into()];
+    let output = powerless.arg("nsenter").args(words).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected = format!(
+        "step01: cannot enter the namespaces (uts, net) of process {}: EPERM: Operation not permitted: \
+         they belong to another user namespace, in which we are not\n\
+         enter that one too: --user, or --all\n",
+        host.pid
+    );
+    assert_eq!(said, expected);
+}

@@ -9,7 +9,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 
 /// Run a command and print the system calls that it makes, for each of its processes in order.
@@ -49,7 +49,7 @@ fn run(cli: &Cli) -> Result<u8> {
         .arg("--")
         .args(&cli.command)
         .spawn()
-        .context("cannot run strace\nsudo apt-get install strace, or dnf")?;
+        .map_err(|error| anyhow!("cannot run strace: {error}\nsudo apt-get install strace, or dnf"))?;
     let status = strace.wait().context("cannot wait for strace")?;
     let stories = stories(folder.path(), strace.id(), cli.failed)?;
     let mut text = String::new();

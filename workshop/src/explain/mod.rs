@@ -27,6 +27,7 @@ pub fn troubles() -> impl Iterator<Item = &'static Trouble> {
     let tables = [
         step01_unshare::UNSHARE,
         step01_unshare::USER_NAMESPACE,
+        step01_unshare::SETNS,
         step05_userns::NESTED,
         step05_userns::ID_MAP,
         step05_userns::HELPERS,
