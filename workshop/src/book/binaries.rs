@@ -1,6 +1,7 @@
 //! The steps' binaries and `storyboard`, built, in a folder that an ordinary user can read too.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -56,16 +57,34 @@ pub fn unpacked<'a>(root: &Path, events: impl Iterator<Item = &'a Event>) -> BTr
 /// Where those are.
 pub const UNPACKED: &str = "target/tools/usr/bin";
 
-/// Builds the packages by cargo and puts their binaries into one folder, with the other programs.
-pub fn build(root: &Path, packages: &BTreeSet<String>, others: BTreeSet<PathBuf>) -> Result<TempDir> {
+/// Builds the packages by cargo: their binaries.
+pub fn build(root: &Path, packages: &BTreeSet<String>) -> Result<Vec<PathBuf>> {
+    if packages.is_empty() { Ok(Vec::new()) } else { cargo_build(root, packages) }
+}
+
+/// Those that were built already.
+pub fn built(folder: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = || format!("cannot read {}", folder.display());
+    let mut found = Vec::new();
+    for entry in folder.read_dir().with_context(cannot)? {
+        let path = entry.with_context(cannot)?.path();
+        let about = path.metadata().with_context(cannot)?;
+        if about.is_file() && about.permissions().mode() & 0o111 != 0 {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Puts the programs into one folder.
+pub fn gather(programs: &[PathBuf]) -> Result<TempDir> {
     let target = folder::readable("coracle-bin-")?;
-    let binaries = if packages.is_empty() { Vec::new() } else { cargo_build(root, packages)? };
-    for binary in binaries.into_iter().chain(others) {
+    for binary in programs {
         let name = binary.file_name().context("a binary without a name")?;
         let to = target.path().join(name);
         // A link where the file system allows one: a debug build is large.
-        if std::fs::hard_link(&binary, &to).is_err() {
-            std::fs::copy(&binary, &to).with_context(|| format!("cannot copy {}", binary.display()))?;
+        if std::fs::hard_link(binary, &to).is_err() {
+            std::fs::copy(binary, &to).with_context(|| format!("cannot copy {}", binary.display()))?;
         }
     }
     Ok(target)

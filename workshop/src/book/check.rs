@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::blocks::Page;
 use super::fix::Edit;
@@ -71,25 +71,19 @@ pub fn run(args: &BookArgs, readings: &[Reading]) -> Result<bool> {
             Deed::Write { .. } | Deed::Kernel { .. } => None,
         })
     };
-    let built = match &args.bin {
-        Some(_) => None,
+    let mut programs = match &args.bin {
+        Some(folder) => binaries::built(folder)?,
         None => {
             let root = workspace::root()?;
-            let packages = binaries::needed(&root, events())?;
-            Some(binaries::build(&root, &packages, binaries::unpacked(&root, events()))?)
+            binaries::build(&root, &binaries::needed(&root, events())?)?
         }
     };
-    let binaries = match (&built, &args.bin) {
-        (Some(built), _) => built.path().to_owned(),
-        (None, Some(folder)) => {
-            folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?
-        }
-        (None, None) => bail!("no folder of binaries"),
-    };
+    programs.extend(workspace::root().iter().flat_map(|root| binaries::unpacked(root, events())));
+    let binaries = binaries::gather(&programs)?;
     left::prepare()?;
     let mut well = true;
     for reading in readings {
-        well &= run_page(args, reading, &binaries)?;
+        well &= run_page(args, reading, binaries.path())?;
     }
     let minutes: u32 = readings.iter().map(|reading| reading.minutes).sum();
     if readings.len() > 1 && minutes > 0 {
