@@ -2,10 +2,13 @@
 
 use std::io::Write;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use support::{Background, is_alive, wait_until};
 
-use crate::kit::{Boat, LIMIT, Ran, Screen, first_process};
+use crate::kit::{Boat, LIMIT, Ran, Screen, Started, first_process};
 
 #[test]
 fn person_leaves_by_the_keys_and_comes_back() {
@@ -131,4 +134,36 @@ fn one_without_a_monitor_cannot_be_attached_to() {
     boat.coracle("attach alone").failed(1, "it runs without a monitor");
     assert!(runs.lives());
     assert_eq!(Ran::of(&mut boat.command(["exec", "alone", "echo", "inside"])).ok(), "inside");
+}
+
+/// Four times as much comes out as goes in: whoever only typed, or only read, would wait for ever.
+#[test]
+fn more_than_all_pipes_hold_goes_in_and_comes_out() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    let mut run = boat.run_command("-i", &["sed", "-e", "p", "-e", "p", "-e", "p"]);
+    let mut run = Background::spawn(run.stdin(Stdio::piped()).stdout(Stdio::piped())).unwrap();
+    let mut input = run.child().stdin.take().unwrap();
+    let mut output = run.child().stdout.take().unwrap();
+    let typing = thread::spawn(move || input.write_all("one line\n".repeat(200_000).as_bytes()));
+    let reading = thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()).unwrap());
+    wait_until("all of it is out", LIMIT, || reading.is_finished());
+    assert_eq!(reading.join().unwrap(), 4 * 9 * 200_000);
+    typing.join().unwrap().unwrap();
+    assert!(run.child().wait().unwrap().success());
+}
+
+#[test]
+fn who_types_what_nobody_reads_is_still_heard() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    let line = "trap 'exit 3' TERM; echo started; while :; do sleep 0.05; done";
+    let mut runs = Started::of(boat.run_command("-i", &["sh", "-c", line]).stdin(Stdio::piped()));
+    let mut input = runs.host.child().stdin.take().unwrap();
+    let typing = thread::spawn(move || while input.write_all(&[b'x'; 4096]).is_ok() {});
+    // Until nothing more goes in.
+    thread::sleep(Duration::from_secs(1));
+    runs.signal(Signal::SIGTERM);
+    assert_eq!(runs.end().code, 3);
+    typing.join().unwrap();
 }

@@ -16,7 +16,7 @@ use step03_pid::{Failed, Signals};
 
 use super::SOCKET;
 use super::detach::{DetachKeys, Typed};
-use super::frames::{Frames, Kind, frame};
+use super::frames::{Frames, Kind, UNDER_WAY, frame};
 use super::terminal::{Raw, print, terminal_size};
 
 /// A connection to a container's monitor.
@@ -153,6 +153,8 @@ impl Client {
         let raw = if attached.tty && attached.input { Raw::set()? } else { None };
         let mut typed = Typed::new(&attached.detach_keys);
         let mut input = attached.input;
+        // So much of what was typed the container has not read yet.
+        let mut under_way = 0usize;
         let mut ended = None;
         self.resize(attached);
         loop {
@@ -161,6 +163,7 @@ impl Client {
                     Kind::Output if attached.output => print(&io::stdout(), &payload)?,
                     Kind::Error if attached.error => print(&io::stderr(), &payload)?,
                     Kind::Ended => ended = payload.first().copied(),
+                    Kind::Taken => under_way = under_way.saturating_sub(number(&payload)),
                     _ => {}
                 }
             }
@@ -169,7 +172,7 @@ impl Client {
                 PollFd::new(signals.as_fd(), PollFlags::POLLIN),
             ];
             let stdin = io::stdin();
-            if input && ended.is_none() {
+            if input && ended.is_none() && under_way < UNDER_WAY {
                 ready.push(PollFd::new(stdin.as_fd(), PollFlags::POLLIN));
             }
             match poll(&mut ready, PollTimeout::NONE) {
@@ -200,6 +203,7 @@ impl Client {
                     Ok(length) if length > 0 => {
                         let (keys, leave) = typed.keys(&buffer[..length], attached.tty);
                         self.say(Kind::Input, &keys);
+                        under_way += keys.len();
                         if leave {
                             return Ok(Outcome::Detached);
                         }
@@ -224,6 +228,10 @@ impl Client {
             self.say(Kind::Resize, &size);
         }
     }
+}
+
+fn number(payload: &[u8]) -> usize {
+    payload.try_into().map_or(0, u32::from_be_bytes) as usize
 }
 
 /// Makes the socket for those who attach.

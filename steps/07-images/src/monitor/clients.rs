@@ -25,6 +25,8 @@ struct Client {
     stream: UnixStream,
     heard: Frames,
     to_say: Vec<u8>,
+    /// How much of what it typed has not gone in yet, in bytes.
+    typed: usize,
     hushed: bool,
     gone: bool,
 }
@@ -35,7 +37,8 @@ impl Clients {
     pub fn add(&mut self, stream: UnixStream) {
         if stream.set_nonblocking(true).is_ok() {
             let heard = Frames::default();
-            self.all.push(Client { stream, heard, to_say: Vec::new(), hushed: false, gone: false });
+            let to_say = Vec::new();
+            self.all.push(Client { stream, heard, to_say, typed: 0, hushed: false, gone: false });
         }
     }
 
@@ -70,6 +73,19 @@ impl Clients {
             }
         }
         self.all.retain(|client| !client.gone);
+    }
+
+    /// So much of what they typed has gone in: they may type as much again. Whose it was does not matter, as long as nobody
+    /// gets more than he gave.
+    pub fn taken(&mut self, mut count: usize) {
+        for client in &mut self.all {
+            let its = client.typed.min(count);
+            if its > 0 {
+                (client.typed, count) = (client.typed - its, count - its);
+                client.to_say.extend(frame(Kind::Taken, &(its as u32).to_be_bytes()));
+                client.say();
+            }
+        }
     }
 
     /// What to wait for. With `listen`, for what they say too.
@@ -134,7 +150,10 @@ impl Client {
         loop {
             match self.heard.take() {
                 Ok(Some((Kind::Hush, _))) => self.hushed = true,
-                Ok(Some(frame)) => heard.push(frame),
+                Ok(Some((kind, payload))) => {
+                    self.typed += if kind == Kind::Input { payload.len() } else { 0 };
+                    heard.push((kind, payload));
+                }
                 Ok(None) => return,
                 Err(_) => {
                     self.gone = true;

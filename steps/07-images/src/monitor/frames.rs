@@ -38,10 +38,12 @@ pub enum Kind {
     Ended = 8,
     /// To the monitor: no output, please. I only want to know the end.
     Hush = 9,
+    /// From the monitor: so many bytes of what was typed have gone in, four bytes in network byte order.
+    Taken = 10,
 }
 // ANCHOR_END: kinds
 
-const ALL: [Kind; 10] = [
+const ALL: [Kind; 11] = [
     Kind::Input,
     Kind::Output,
     Kind::Error,
@@ -52,7 +54,12 @@ const ALL: [Kind; 10] = [
     Kind::Failed,
     Kind::Ended,
     Kind::Hush,
+    Kind::Taken,
 ];
+
+/// So many bytes may be on their way in, and no more: whoever types waits for [`Kind::Taken`] before. A container that
+/// does not read its input would otherwise stop the line, and with it all that is said on it: the output, the signals.
+pub const UNDER_WAY: usize = LONGEST;
 
 /// A frame as it travels.
 pub fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {

@@ -14,7 +14,7 @@ use step03_pid::{Signals, inherited};
 
 use super::Settings;
 use super::clients::Clients;
-use super::frames::{Kind, resize};
+use super::frames::{Kind, UNDER_WAY, resize};
 use super::log::{self, Log};
 
 /// Everything that the monitor serves.
@@ -102,8 +102,9 @@ impl Served {
         }
     }
 
+    /// Whoever keeps to [`UNDER_WAY`] is always listened to: he may have a signal to say. Several may type at once.
     fn can_take_more(&self) -> bool {
-        self.typed.len() < super::frames::LONGEST
+        self.typed.len() < 4 * UNDER_WAY
     }
 
     /// Does whatever can be done without waiting.
@@ -125,6 +126,8 @@ impl Served {
             (Kind::Input, typed) if self.terminal.is_some() || self.input.is_some() => {
                 self.typed.extend(typed)
             }
+            // Nobody reads it any more.
+            (Kind::Input, typed) => self.clients.taken(typed.len()),
             // What a person would type to end the input.
             (Kind::Close, _) if self.input_once && self.terminal.is_some() => self.typed.push(4),
             (Kind::Close, _) if self.input_once => self.closing = true,
@@ -146,10 +149,14 @@ impl Served {
         let Some(input) = self.terminal.as_ref().or(self.input.as_ref()) else { return };
         if !self.typed.is_empty() {
             match write(input, &self.typed) {
-                Ok(written) => drop(self.typed.drain(..written)),
+                Ok(written) => {
+                    self.typed.drain(..written);
+                    self.clients.taken(written);
+                }
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
                 // Nobody reads it any more.
                 Err(_) => {
+                    self.clients.taken(self.typed.len());
                     self.typed.clear();
                     self.input = None;
                 }
