@@ -88,6 +88,26 @@ fn a_fill_that_was_killed_begins_anew() {
     assert_eq!(names(&place), ["_data", "volume.json"]);
 }
 
+/// Whoever was killed had begun to fill it from one image; the next ones have nothing for it, or do not want that.
+#[test]
+fn what_was_written_after_a_killed_fill_stays() {
+    let Some(boat) = with_files() else { return };
+    for options in ["-v vol:/elsewhere", "-v vol:/data:nocopy"] {
+        boat.coracle("volume create vol").ok();
+        let place = boat.root().join("volumes/vol");
+        fs::write(place.join("filling"), "").unwrap();
+        fs::write(place.join("_data/half"), "a part").unwrap();
+        let target = options.split(':').nth(1).unwrap();
+        assert_eq!(boat.sh(options, &format!("ls {target}; echo work > {target}/precious")).ok(), "");
+        assert_eq!(
+            boat.sh("-v vol:/data", "ls /data; cat /data/precious").ok(),
+            "precious\nwork",
+            "{options}"
+        );
+        boat.coracle("volume rm vol").ok();
+    }
+}
+
 #[test]
 fn two_that_start_at_once_find_it_whole() {
     let Some(boat) = with_files() else { return };

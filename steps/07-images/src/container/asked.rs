@@ -18,7 +18,7 @@ use super::{Identity, Overlay, WorkDirectory, labels};
 use crate::commands::RunArgs;
 use crate::manifest::Image;
 use crate::text::tell;
-use crate::volumes::{Fill, Volumes};
+use crate::volumes::{Fill, Place, Volumes};
 
 /// Everything that the walls are built from.
 #[derive(Debug)]
@@ -107,13 +107,14 @@ impl Asked {
 
     /// Volumes that are empty, and what the image has at their places.
     pub fn fill(&self) -> Fill {
-        let places = self.mounts.iter().filter(|mount| mount.is_filled());
+        let place = |mount: &Mount| {
+            let volume = mount.volume_name(&self.id)?;
+            Some(Place { volume, target: mount.target.clone(), is_filled: mount.is_filled() })
+        };
         Fill {
             volumes: self.volumes(),
             root: self.directory.join("merged"),
-            places: places
-                .filter_map(|mount| Some((mount.volume_name(&self.id)?, mount.target.clone())))
-                .collect(),
+            places: self.mounts.iter().filter_map(place).collect(),
         }
     }
 

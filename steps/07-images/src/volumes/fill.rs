@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use rustix::fs::{
@@ -25,36 +25,52 @@ pub struct Fill {
     pub volumes: Volumes,
     /// The root file system.
     pub root: PathBuf,
-    /// Names, and the places inside.
-    pub places: Vec<(String, PathBuf)>,
+    /// Those of the container.
+    pub places: Vec<Place>,
+}
+
+/// Where a volume goes.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Its name.
+    pub volume: String,
+    /// Inside.
+    pub target: PathBuf,
+    /// Whether it gets what the image has there.
+    pub is_filled: bool,
 }
 
 impl Isolation for Fill {
     fn in_container(&self) -> Result<()> {
-        for (name, place) in &self.places {
-            self.fill(name, place).with_context(|| format!("cannot fill the volume {name}"))?;
+        for place in &self.places {
+            self.fill(place).with_context(|| format!("cannot fill the volume {}", place.volume))?;
         }
         Ok(())
     }
 }
 
 impl Fill {
-    fn fill(&self, name: &str, place: &Path) -> Result<()> {
-        let data = self.volumes.data(name);
+    fn fill(&self, place: &Place) -> Result<()> {
+        let data = self.volumes.data(&place.volume);
         let filling = data.with_file_name("filling");
         // Two containers may start at the same time.
-        let _alone = self.volumes.lock(name)?;
+        let _alone = self.volumes.lock(&place.volume)?;
         if filling.exists() {
-            // Whoever began was killed. What is there is a part of what should be.
+            // Whoever began was killed. What is there is a part of what should be; what comes from here on is somebody's
+            // work, also if this container has nothing to fill it with.
             for entry in fs::read_dir(&data)? {
                 crate::store::remove_tree(&entry?.path())?;
             }
+            fs::remove_file(&filling)?;
         } else if fs::read_dir(&data)?.next().is_some() {
+            return Ok(());
+        }
+        if !place.is_filled {
             return Ok(());
         }
         let root = Contained::new(directory(rustix::fs::CWD, &self.root)?);
         // Links are followed as the container would follow them, and no further.
-        let from = match root.open(place, OFlags::RDONLY | OFlags::DIRECTORY) {
+        let from = match root.open(&place.target, OFlags::RDONLY | OFlags::DIRECTORY) {
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
             other => other?,
         };

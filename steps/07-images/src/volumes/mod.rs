@@ -20,7 +20,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
-pub use fill::Fill;
+pub use fill::{Fill, Place};
 
 use crate::container::check_volume_name;
 use crate::records::{Record, new_id, now, try_lock};
