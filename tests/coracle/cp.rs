@@ -14,7 +14,7 @@ use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::signal::{Signal, kill};
 use support::wait_until;
 
-use crate::kit::{Boat, Image, LIMIT, Ran, Started, names};
+use crate::kit::{Boat, Image, LIMIT, Layer, Ran, Started, names};
 
 /// A container that runs, one that has ended, and a folder of the host's with something to copy.
 struct Copies {
@@ -449,4 +449,28 @@ fn c20_names_and_kinds_that_are_meant_to_hurt() {
     boat.coracle(&format!("cp one:/data/. {}", other.display()))
         .failed(1, "cannot overwrite directory \"a\\n\\u{1b}[2Jb\" with non-directory");
     fs::remove_dir_all(into.to_string()).unwrap();
+}
+
+/// Docker fills a new volume when the container is made, so what is copied in before the first start comes on top.
+#[test]
+fn what_is_copied_into_a_new_volume_comes_beside_what_the_image_has() {
+    let Some(image) = Image::usual() else { return };
+    let boat = Boat::holding(&image.layer(Layer::new().file("data/image", "of the image\n")));
+    fs::write(boat.path("mine"), "mine\n").unwrap();
+    let image = boat.image.clone();
+    let words = [
+        "create",
+        "--network=none",
+        "--name",
+        "new",
+        "-v",
+        "vol:/data",
+        &image,
+        "cat",
+        "/data/image",
+        "/data/mine",
+    ];
+    assert_eq!(Ran::of(&mut boat.command(words)).ok().len(), 64);
+    boat.coracle(&format!("cp {} new:/data/", boat.path("mine").display())).ok();
+    assert_eq!(boat.coracle("start --attach new").ok(), "of the image\nmine");
 }

@@ -1,7 +1,7 @@
 //! A container's files, whether it runs or not.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +13,8 @@ use step04_mount::{Contained, Entry, MountNamespace, What};
 use step05_userns::{User, is_root};
 
 use super::tree::{DIRECTORY, Tree};
-use crate::container::{MountPoint, Overlay};
+use crate::commands::{Asking, RunArgs};
+use crate::container::{Asked, MountPoint, Overlay};
 use crate::layers::named;
 use crate::records::{Containers, Held, Recipe, Record};
 use crate::task;
@@ -45,18 +46,27 @@ pub fn with_files(
     let overlay =
         Overlay { directory: directory.clone(), layers: record.layers.len().max(1), volatile: false };
     let (merged, mounts) = (directory.join("merged"), record.mounts.clone());
-    let words = Recipe::read(directory).map(|recipe| recipe.words).unwrap_or_default();
-    let is_read_only = words
-        .iter()
-        .take_while(|word| word.as_encoded_bytes().starts_with(b"--"))
-        .any(|word| word == "--read-only");
-    let container = container.with(MountNamespace::default()).with(overlay);
+    let asked = asked(directory, record).ok();
+    let is_read_only = asked.as_ref().is_some_and(|asked| asked.run.storage.read_only);
+    container = container.with(MountNamespace::default()).with(overlay);
+    if let Some(mut fill) = asked.map(|asked| asked.fill()) {
+        // What is copied into an empty volume comes beside what the image has there, and not in its place.
+        fill.places.retain(|place| fill.volumes.data(&place.volume).exists());
+        container = container.with(fill);
+    }
     task::inside(container, move || {
         let root = put_together(&merged, &mounts, is_read_only)?;
         work(&Tree::below(root, &name))
     })
 }
 // ANCHOR_END: inside
+
+/// What was said when it was made.
+fn asked(directory: &Path, record: &Record) -> Result<Asked> {
+    let recipe = Recipe::read(directory)?;
+    let run = Asking::<RunArgs>::read(&recipe.words)?;
+    Asked::new(record.id.clone(), directory.to_owned(), recipe.image, run)
+}
 
 /// While we hold it, nobody starts it: two mounts of one upper directory would spoil it.
 fn hold(containers: &Containers, record: Record) -> Result<Held> {
