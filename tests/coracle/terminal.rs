@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getsid};
 
-use support::wait_until;
+use support::{NotApplicable, Role, not_applicable, wait_until};
 
 use crate::kit::{Boat, LIMIT, Screen, first_process};
 
@@ -224,4 +224,17 @@ fn wait_for_sleep(screen: &Screen) {
             std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().starts_with(b"sleep\0")
         })
     });
+}
+
+#[test]
+fn terminal_belongs_to_the_user() {
+    if Role::here() == Role::RootInUserNamespace {
+        return not_applicable(NotApplicable::NoSecondId);
+    }
+    let Some(boat) = Boat::new() else { return };
+    let line = "echo there >/dev/stderr; stat -c %u /dev/pts/*[0-9]";
+    assert_eq!(boat.sh("--quiet -t -u ada", line).ok(), "there\r\n1000");
+    boat.run("-d --name runs", &["sleep", "1000"]).ok();
+    let exec = boat.command(["exec", "-t", "-u", "ada", "runs", "sh", "-c", line]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&exec.stdout), "there\r\n1000\r\n");
 }

@@ -148,7 +148,7 @@ impl Asked {
         let user = self.run.user.clone().unwrap_or_else(|| self.image.settings.user.clone());
         let has_range = self.user.as_ref().is_none_or(|user| !user.has_one_id());
         let (groups, limits) = (self.run.group_add.clone(), self.run.ulimit.clone());
-        Identity { user, groups, limits, has_range }
+        Identity { user, groups, limits, has_range, has_terminal: self.run.tty }
     }
     // ANCHOR_END: walls
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::stat::{Mode as Permissions, umask};
-use nix::unistd::{dup2_stdin, fchdir, getcwd, setgid, setgroups, setuid};
+use nix::unistd::{dup2_stdin, fchdir, fchown, getcwd, setgid, setgroups, setuid};
 use rustix::fs::{FileType, Mode, OFlags, open};
 use rustix::io::Errno;
 use step03_pid::{Isolation, ignore_nothing};
@@ -81,6 +81,8 @@ pub struct Identity {
     pub limits: Vec<Ulimit>,
     /// Whether more than one id has a meaning in here.
     pub has_range: bool,
+    /// Whether its standard streams are a terminal of its own.
+    pub has_terminal: bool,
 }
 
 impl Isolation for Identity {
@@ -103,6 +105,10 @@ impl Isolation for Identity {
             }
             // One id only: setgroups is forbidden, and there is nobody else to become.
             return Ok(());
+        }
+        if self.has_terminal {
+            // As after a login: /dev/stderr, which leads to it, is opened by name, and so with the rights of the user.
+            fchown(std::io::stdin(), Some(uid), None).context("cannot give the terminal to the user")?;
         }
         setgroups(&groups).context("cannot set the supplementary groups")?;
         setgid(gid).with_context(|| format!("cannot become group {gid}"))?;
