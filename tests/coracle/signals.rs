@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use support::{children, descendants, is_alive, wait_until};
 
-use crate::kit::{Boat, LIMIT, Screen};
+use crate::kit::{Boat, LIMIT, Ran, Screen};
 
 #[test]
 fn signals_to_coracle_reach_the_command() {
@@ -99,4 +99,19 @@ fn control_c_without_a_terminal_of_its_own_arrives_once() {
     screen.shows("caught");
     assert_eq!(screen.end(), 4);
     assert_eq!(screen.shown.matches("caught").count(), 1, "{:?}", screen.shown);
+}
+
+/// It has a number and no name (`man 7 signal`). Only who is not process 1 can be killed by it.
+#[test]
+fn real_time_signal_ends_a_container_as_any_other() {
+    let Some(boat) = Boat::new() else { return };
+    boat.run("-d --name shares --pid host", &["sh", "-c", "kill -37 $$; sleep 1000"]).ok();
+    assert_eq!(boat.coracle("wait shares").ok(), "165");
+    assert_eq!(boat.coracle("inspect --format {{.State.ExitCode}}{{.State.Error}} shares").ok(), "165");
+    boat.run("-d --name runs", &["sleep", "1000"]).ok();
+    for option in ["-t", "-i"] {
+        let words = ["exec", option, "runs", "sh", "-c", "kill -37 $$; sleep 1000"];
+        let ran = Ran::of(&mut boat.command(words));
+        assert_eq!((ran.code, &*ran.err), (165, ""), "{option}: {ran:?}");
+    }
 }

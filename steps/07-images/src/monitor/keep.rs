@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::kill;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
-use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, WaitOptions, pidfd_open, waitid, waitpid};
 use step03_pid::inherited;
 
 use super::Settings;
@@ -42,8 +41,7 @@ fn keep(settings: &Settings) -> Result<u8> {
     let mut monitor = Served::new(settings)?;
     let child = Pid::from_raw(settings.pid);
     let ended =
-        pidfd_open(rustix::process::Pid::from_raw(settings.pid).context("pid=0")?, PidfdFlags::empty())
-            .context("cannot open the container's process")?;
+        pidfd_open(number(child)?, PidfdFlags::empty()).context("cannot open the container's process")?;
     let mut deadline = None;
     loop {
         let is_over = monitor.has_ended() && monitor.clients.know_all();
@@ -66,11 +64,7 @@ fn keep(settings: &Settings) -> Result<u8> {
     if let Some(log) = &mut monitor.log {
         let _ = log.end();
     }
-    let code = match waitpid(child, None).context("cannot wait for the container")? {
-        WaitStatus::Exited(_, code) => code,
-        WaitStatus::Signaled(_, signal, _) => 128 + signal as i32,
-        _ => 125,
-    };
+    let code = code(child)?;
     monitor.clients.tell(Kind::Ended, &[code as u8]);
     if let (Some(coracle), Some(lock)) = (settings.coracle, monitor.lock.take()) {
         end(settings, monitor, coracle, lock, code)?;
@@ -80,9 +74,22 @@ fn keep(settings: &Settings) -> Result<u8> {
 
 /// Whether it has, without taking its status: until then nobody else gets its number.
 fn has_ended(child: Pid) -> Result<bool> {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    let status = waitid(Id::Pid(child), flags).context("cannot ask for the container")?;
-    Ok(status != WaitStatus::StillAlive)
+    let flags = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let status = waitid(WaitId::Pid(number(child)?), flags).context("cannot ask for the container")?;
+    Ok(status.is_some())
+}
+
+/// Its exit code, or 128 and the signal that ended it: one without a name as well (`man 7 signal`, real-time signals).
+fn code(child: Pid) -> Result<i32> {
+    let ended =
+        waitpid(Some(number(child)?), WaitOptions::empty()).context("cannot wait for the container")?;
+    let status = ended.context("the container has not ended")?.1;
+    let by_signal = status.terminating_signal().map(|signal| 128 + signal);
+    Ok(status.exit_status().or(by_signal).unwrap_or(125))
+}
+
+fn number(child: Pid) -> Result<rustix::process::Pid> {
+    rustix::process::Pid::from_raw(child.as_raw()).context("pid=0")
 }
 
 /// Becomes `coracle` again, which writes the end down and cleans up. Of all that is open it gets
