@@ -1,7 +1,7 @@
 //! The options of `run` about the network. Each test fails if the option's value is dropped.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::{Role, wait_until};
@@ -247,4 +247,16 @@ fn i4_wrong_ports_are_125() {
         boat.sh(&format!("-p {ports}"), "true").failed(125, text);
     }
     boat.assert_no_container();
+}
+
+/// As the images of some servers for telephony do: one for each call.
+#[test]
+fn all_ports_that_there_are_may_be_exposed() {
+    let Some(boat) = boat() else { return };
+    let image = boat.image.clone();
+    let words = ["run", "--rm", "--expose", "1-65535", "--expose", "1-65535/udp", &image, "echo", "here"];
+    let start = Instant::now();
+    let ran = Ran::of(&mut boat.command(words));
+    assert_eq!((ran.code, &*ran.out), (0, "here\n"), "{ran:?}");
+    assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
 }

@@ -1,6 +1,6 @@
 //! How the container is connected, and what it is called.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -53,12 +53,12 @@ impl Asked {
         let ports = net.published().iter();
         let mut ports: Vec<String> =
             ports.map(|port| format!("{}->{}/{}", port.host, port.container, port.protocol)).collect();
-        for (number, protocol) in self.noted_ports() {
-            let noted = format!("{number}/{protocol}");
-            if !ports.iter().any(|port| is_to(port, &noted)) {
-                ports.push(noted);
-            }
-        }
+        // An image may name all ports that there are: so each of them is not looked for among all others.
+        let published: HashSet<&str> =
+            ports.iter().filter_map(|port| Some(port.split_once("->")?.1)).collect();
+        let noted = self.noted_ports().into_iter().map(|(number, protocol)| format!("{number}/{protocol}"));
+        let noted: Vec<_> = noted.filter(|port| !published.contains(&**port)).collect();
+        ports.extend(noted);
         *self.ports.borrow_mut() = ports;
         Ok(net)
     }
@@ -129,11 +129,6 @@ impl Asked {
         };
         name.unwrap_or_else(|| self.id[..12].to_owned())
     }
-}
-
-/// Whether `0.0.0.0:8080->80/tcp` leads to `80/tcp`.
-fn is_to(published: &str, port: &str) -> bool {
-    published.split_once("->").is_some_and(|(_, inside)| inside == port)
 }
 
 /// What the record of another container says.
