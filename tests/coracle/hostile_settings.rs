@@ -157,3 +157,13 @@ fn l34_volumes_where_none_can_be_are_refused() {
         boat.assert_no_container();
     }
 }
+
+#[test]
+fn c14_what_an_image_calls_its_volumes_is_shown_and_not_obeyed() {
+    for place in ["/file/\u{1b}[2J", "/file/\u{9b}31m\n\r"] {
+        let layer = Layer::new().file("file", "");
+        let Some(boat) = hostile(json!({"Volumes": {place: {}}}), layer) else { return };
+        boat.run("--rm", &["true"]).failed(125, "cannot mount /file/");
+        boat.assert_no_container();
+    }
+}

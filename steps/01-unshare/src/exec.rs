@@ -56,9 +56,15 @@ pub fn tell(text: impl fmt::Display) {
 }
 
 /// What an error says, in one line: each level's text, and a failed system call by its errno,
-/// `ENOENT: No such file or directory`, which is the word to look up in a manual page.
+/// `ENOENT: No such file or directory`, which is the word to look up in a manual page. What a stranger's name in it
+/// would do to a terminal is shown, and not done.
 pub fn message(error: &Error) -> String {
-    error.chain().map(level).collect::<Vec<_>>().join(": ")
+    let text = error.chain().map(level).collect::<Vec<_>>().join(": ");
+    let shown = |character: char| match character.is_control() && character != '\n' {
+        true => character.escape_debug().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(shown).collect()
 }
 
 /// The standard library and rustix know the errno too, but print only its meaning.
