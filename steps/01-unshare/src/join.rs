@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sched::setns;
+use nix::sys::prctl;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, pipe, setgid, setgroups, setuid};
 use rustix::process::{self, PidfdFlags};
@@ -98,7 +99,9 @@ pub fn ask(target: Pid, namespaces: Namespaces, question: Question) -> Result<St
     match fork_one().context("cannot fork")? {
         ForkResult::Child => {
             drop(answer);
-            let said = join(target, wanted).and_then(|()| question());
+            // Once it is in the user namespace, root of that could stop it, and make it do whatever it may do out here.
+            let unreadable = prctl::set_dumpable(false).context("cannot become unreadable");
+            let said = unreadable.and_then(|()| join(target, wanted)).and_then(|()| question());
             let (code, text) = match said {
                 Ok(text) => (0, text),
                 Err(error) => (1, message(&error)),

@@ -3,7 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use nix::sys::prctl;
 use nix::unistd::getpid;
+use step01_unshare::{Namespaces, ask};
 use support::{Background, command, not_run, program};
 
 fn step01(words: &[&str]) -> Command {
@@ -20,6 +22,19 @@ fn settings() -> insta::Settings {
     settings.add_filter(r"\d+ mounts, / is \w+", "[number] mounts, / is [type]");
     settings.add_filter(r"host name \S+", "host name [name]");
     settings
+}
+
+#[test]
+fn who_asks_in_there_cannot_be_traced_from_there() {
+    let mut holds = Background::spawn(
+        step01(&["unshare", "--map-root-user", "--uts", "sh", "-c", "echo there; exec sleep 1000"])
+            .stdout(Stdio::piped()),
+    )
+    .unwrap();
+    BufReader::new(holds.child().stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+    let asked = || Ok(format!("{} {:?}", prctl::get_dumpable()?, nix::unistd::gethostname()?));
+    let answer = ask(holds.pid(), Namespaces::UTS, asked).unwrap();
+    assert_eq!(answer, format!("false {:?}", nix::unistd::gethostname().unwrap()));
 }
 
 #[test]
