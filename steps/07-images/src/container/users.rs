@@ -41,19 +41,20 @@ pub fn resolve(user: &str, added: &[String], root: &Contained) -> Result<Ids> {
     let passwd = lines(root, "/etc/passwd");
     let groups = lines(root, "/etc/group");
 
-    let number = number(if name.is_empty() { "0" } else { name })?;
-    let entry = passwd.iter().find(|fields| match number {
+    let told = number(if name.is_empty() { "0" } else { name })?;
+    let entry = passwd.iter().find(|fields| match told {
         Some(uid) => field(fields, 2) == Some(uid),
         None => fields.first().is_some_and(|found| found == name),
     });
-    let uid = number.or_else(|| field(entry?, 2));
+    let uid = told.or_else(|| field(entry?, 2));
     let Some(uid) = uid else {
         bail!("unable to find user {}: no matching entries in passwd file", name.escape_debug());
     };
     let login = entry.and_then(|fields| fields.first());
     let gid = match group {
         Some(group) if !group.is_empty() => group_id(group, &groups)?,
-        _ => entry.and_then(|fields| field(fields, 3)).unwrap_or(0),
+        // One that is out of range is refused as it would be in `User`; without one it is 0, as in Docker.
+        _ => entry.and_then(|fields| fields.get(3)).map_or(Ok(None), |text| number(text))?.unwrap_or(0),
     };
     // With a group of one's own choice there are no others, as in Docker.
     let is_member = |fields: &&Vec<String>| {
@@ -132,7 +133,8 @@ mod tests {
     fn ids(user: &str) -> Result<(u32, u32, Vec<u32>)> {
         let root = tempfile::tempdir()?;
         std::fs::create_dir(root.path().join("etc"))?;
-        let passwd = "root:x:0:0::/root:/bin/sh\nada:x:1000:100::/home/ada:/bin/sh\n7:x:1001:1::/:/bin/sh\n";
+        let passwd = "root:x:0:0::/root:/bin/sh\nada:x:1000:100::/home/ada:/bin/sh\n7:x:1001:1::/:/bin/sh\n\
+                      big:x:1002:4294967296::/:/bin/sh\nless:x:1003\n";
         std::fs::write(root.path().join("etc/passwd"), passwd)?;
         std::fs::write(root.path().join("etc/group"), "root:x:0:\nusers:x:100:\naudio:x:29:bob,ada\n")?;
         let root = Contained::new(File::open(root.path())?.into());
@@ -156,8 +158,11 @@ mod tests {
 
     #[test]
     fn l29_what_is_out_of_range_is_never_root() {
-        for user in ["4294967296", "-1", "2147483648:0", "+0", "1x", "nobody", "0:-1", "0:nobody"] {
+        for user in
+            ["4294967296", "-1", "2147483648:0", "+0", "1x", "nobody", "0:-1", "0:nobody", "big", "1002"]
+        {
             assert!(ids(user).is_err(), "{user}");
         }
+        assert_eq!((ids("big:5").unwrap().1, ids("less").unwrap()), (5, (1003, 0, vec![0])));
     }
 }
