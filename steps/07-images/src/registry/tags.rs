@@ -17,6 +17,9 @@ const LONGEST: u64 = 4 << 20;
 /// No list is longer, in pages: whoever sends more does not want to end.
 const MOST_PAGES: usize = 1000;
 
+/// Nor has any repository so many tags: a page alone has room for a million of them.
+const MOST_TAGS: usize = 100_000;
+
 #[derive(Deserialize)]
 struct Page {
     tags: Option<Vec<String>>,
@@ -34,6 +37,7 @@ impl Registry {
             ensure!(seen.len() <= MOST_PAGES, "the list of tags has more than {MOST_PAGES} pages");
             let (page, link) = self.patiently("the tags", |_| self.page(&url))?;
             tags.extend(page.tags.unwrap_or_default());
+            ensure!(tags.len() <= MOST_TAGS, "the list of tags has more than {MOST_TAGS} of them");
             next = link.map(|link| self.resolve(&url, &link)).transpose()?;
         }
         if let Some(bad) = tags.iter().find(|tag| !is_tag(tag)) {

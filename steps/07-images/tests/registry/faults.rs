@@ -384,6 +384,12 @@ fn r11_the_list_of_tags_goes_on_at_the_same_server_only_and_ends() {
     assert!(tags(&endless).unwrap_err().contains("more than 1000 pages"));
     let evil = with_tags(move |_| page("[\"../../x\\u001b\"]", "absent"));
     assert!(tags(&evil).unwrap_err().contains("has one that is none: \"../../x\\u{1b}\""));
+    let count = AtomicUsize::new(0);
+    let many = with_tags(move |_| {
+        let names = format!("[{}]", vec!["\"a\""; 30_000].join(","));
+        page(&names, &format!("</v2/x/tags/list?last={}>; rel=next", count.fetch_add(1, Ordering::SeqCst)))
+    });
+    assert!(tags(&many).unwrap_err().contains("more than 100000 of them"));
     let long = with_tags(|_| Reply::ok(vec![b' '; 5 << 20]));
     assert!(tags(&long).unwrap_err().contains("a page is longer than"));
 }
