@@ -26,6 +26,7 @@ mod login;
 mod logout;
 mod logs;
 mod monitor;
+mod monitor_ended;
 mod network_options;
 mod options;
 mod password;

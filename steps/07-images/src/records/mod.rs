@@ -17,6 +17,8 @@ mod ended;
 mod held;
 mod recipe;
 mod record;
+mod state;
+mod sweep;
 mod words;
 
 use std::collections::HashSet;
@@ -30,8 +32,9 @@ use nix::fcntl::{Flock, FlockArg};
 
 pub use held::Held;
 pub use recipe::Recipe;
-pub(crate) use record::first_child;
-pub use record::{Record, State, Status, now};
+pub use record::Record;
+pub(crate) use state::first_child;
+pub use state::{State, Status, now};
 pub use words::{check_name, new_id, new_name};
 
 use held::remove_directory;
@@ -40,7 +43,7 @@ pub(crate) use held::try_lock;
 use crate::monitor::{KEPT, STOPPED};
 use crate::names::is_id;
 use crate::store::Use;
-use crate::text::{printable, tell};
+use crate::text::printable;
 
 /// All containers of a state directory.
 #[derive(Debug, Clone)]
@@ -236,55 +239,6 @@ impl Containers {
         let directory = self.directory.join(&record.id);
         Ok(directory.exists() && try_lock(&directory)?.is_none())
     }
-
-    // ANCHOR: sweep
-    /// Cleans up after those who were killed: a container that says it runs, and whose lock is
-    /// free, has ended. Every command does this first.
-    ///
-    /// # Errors
-    /// The directory cannot be read or changed.
-    pub fn sweep(&self) -> Result<()> {
-        let _alone = self.lock()?;
-        let ended = ended::all(&self.directory);
-        for entry in fs::read_dir(&self.directory).with_context(|| cannot(&self.directory))? {
-            let directory = entry.with_context(|| cannot(&self.directory))?.path();
-            if directory.file_name().is_some_and(|id| ended.contains(id)) {
-                continue;
-            }
-            // Reading is cheaper than locking, and says nothing about most of them.
-            let record = Record::read(&directory);
-            if record.as_ref().is_ok_and(|record| record.state.status == Status::Exited && !record.remove)
-                && !held::goes(&directory)
-            {
-                continue;
-            }
-            let Some(lock) = try_lock(&directory)? else { continue };
-            // Its end may have been written down since.
-            let record = match Record::read(&directory) {
-                Ok(record) => record,
-                Err(error) if Record::is_none(&error) => {
-                    if record::is_nonsense(&error) && directory.join(recipe::WORDS).exists() {
-                        tell(format_args!("warning: a damaged container is removed: {error:#}"));
-                    }
-                    remove_directory(&directory)?;
-                    continue;
-                }
-                // That it cannot be read now is no reason to remove it.
-                Err(_) => continue,
-            };
-            let mut held = Held { directory, record, lock };
-            held.end_survivor()?;
-            let state = &held.record.state;
-            if held.is_half_made() || held.goes() || held.record.remove && !state.waits {
-                held.remove()?;
-            } else if matches!(state.status, Status::Running | Status::Restarting) {
-                held.record.state.end(137, "its monitor was killed");
-                held.write_state()?;
-            }
-        }
-        Ok(())
-    }
-    // ANCHOR_END: sweep
 
     /// As long as this is held, nobody makes a container.
     ///

@@ -9,6 +9,7 @@ mod blob;
 mod error;
 mod host;
 mod http;
+mod manifest;
 mod options;
 mod proxy;
 mod settings;
@@ -17,23 +18,21 @@ mod tls;
 mod tries;
 mod trust;
 
-use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 
 use crate::credentials::{self, Login};
-use crate::digest::Digest;
-use crate::manifest::{ACCEPTED, LARGEST_DOCUMENT};
-use crate::names::{DEFAULT_REGISTRY, Reference, Version};
+use crate::names::{DEFAULT_REGISTRY, Reference};
 use crate::text::{printable, tell};
 pub use host::is_loopback;
+pub use manifest::Fetched;
 pub use options::Options;
 
 use auth::Asker;
 use host::scheme;
-use http::{Http, Request, Response, Trouble, header};
+use http::{Http, Request, Response, Trouble};
 use settings::Settings;
 use tries::Tries;
 
@@ -58,17 +57,6 @@ pub struct Registry {
     mirrors: Vec<Registry>,
     /// As a mirror it was of no use.
     given_up: AtomicBool,
-}
-
-/// A manifest or an index, with its digest.
-#[derive(Clone, Debug)]
-pub struct Fetched {
-    /// The hash of `text`: computed, never believed.
-    pub digest: Digest,
-    /// What the registry calls it.
-    pub content_type: String,
-    /// The document as it came.
-    pub text: Vec<u8>,
 }
 
 impl Registry {
@@ -156,44 +144,6 @@ impl Registry {
             }
         }
         None
-    }
-
-    /// Gets a manifest or an index, of at most 4 MiB, and computes its digest. Asked by digest, it must have that one;
-    /// and if the registry tells a digest, that one too.
-    pub fn manifest(&self, version: &Version) -> Result<Fetched> {
-        if let Some(fetched) = self.of_mirrors(|mirror| mirror.manifest(version)) {
-            return Ok(fetched);
-        }
-        let wanted = match version {
-            Version::Tag(tag) => tag.clone(),
-            Version::Digest(digest) => digest.to_string(),
-        };
-        let what = format!("manifest {wanted}");
-        self.patiently(&what, |_| {
-            let response = self.get(&format!("manifests/{wanted}"), &ACCEPTED, 0)?;
-            let content_type = header(&response.headers, "content-type").unwrap_or("").to_owned();
-            let told = header(&response.headers, "docker-content-digest").map(str::to_owned);
-            let mut text = Vec::new();
-            let read = response.body.take(LARGEST_DOCUMENT + 1).read_to_end(&mut text);
-            read.map_err(|error| Trouble::Passing(error.into()))?;
-            if text.len() as u64 > LARGEST_DOCUMENT {
-                return Err(anyhow!("it is longer than {LARGEST_DOCUMENT} bytes").into());
-            }
-            let digest = Digest::of(&text);
-            let asked = match version {
-                Version::Digest(asked) => Some(asked.to_string()),
-                Version::Tag(_) => None,
-            };
-            for expected in asked.into_iter().chain(told) {
-                if expected != digest.to_string() {
-                    let expected = printable(&expected);
-                    return Err(
-                        anyhow!("it has other content: expected {expected}, but it is {digest}").into()
-                    );
-                }
-            }
-            Ok(Fetched { digest, content_type, text })
-        })
     }
 
     /// Asks until there is an answer, or an error that will not pass.
