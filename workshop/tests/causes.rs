@@ -101,6 +101,9 @@ fn mount_proc_eperm() {
     let cause = "the kernel allows it only where all of /proc can be seen, and /proc/version is covered here";
     holds(&covered, "mount EPERM", cause);
     remains(pid, "mount EPERM", "the kernel allows it only together with a pid namespace");
+    // Root of a user namespace and process 1, among the mounts of the host.
+    let said = explained_in("-Urpf", "fails 'permission denied' mount -t proc proc /proc", "mount EPERM");
+    assert!(said.contains("\n  holds    only root of the mount namespace may mount\n"), "{said}");
 }
 
 #[test]

@@ -14,6 +14,14 @@ fn an_error_on_the_host_is_told() {
 }
 
 #[test]
+fn a_part_that_no_wall_has_is_told() {
+    insta::assert_snapshot!(told(&mut walls(&["insde:panic", "--", "echo", "hello"])), @r#"
+    step03-walls: a wall has no part "insde"
+    => 125
+    "#);
+}
+
+#[test]
 fn an_error_in_the_container_is_told_by_the_host() {
     insta::assert_snapshot!(told(&mut walls(&["inside:error", "--", "echo", "hello"])), @"
     step03-walls: the wall fell over (inside)

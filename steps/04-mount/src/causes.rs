@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
 use step01_unshare::{Cause, Look, Trouble, holds_if};
 
 use crate::explain::{Mounted, mounts, over};
@@ -97,6 +99,7 @@ pub static PROC: &[Trouble] = &[Trouble {
     when: "",
     about: &[],
     causes: &[
+        MAY_NOT_MOUNT,
         Cause {
             says: "the kernel allows it only where all of /proc can be seen, and {} is covered here",
             way_out: "is this a container? docker run --security-opt systempaths=unconfined shows all of it",
@@ -109,6 +112,13 @@ pub static PROC: &[Trouble] = &[Trouble {
         },
     ],
 }];
+
+/// Who is root, but of another user namespace than that of this table of mounts, may not either.
+pub const MAY_NOT_MOUNT: Cause = Cause {
+    says: "only root of the mount namespace may mount",
+    way_out: "unshare --user --map-root-user --mount",
+    look: |_| holds_if(!may_mount()),
+};
 
 fn covers_proc(mount: &Mounted) -> bool {
     // These two lie on directories that are always empty, and hide nothing.
@@ -152,6 +162,12 @@ fn shared(new_root: &Path, put_old: &Path) -> Option<String> {
     let (new, old) = (over(&new_root.canonicalize().ok()?)?, over(&put_old.canonicalize().ok()?)?);
     let above = mounts().into_iter().find(|mount| mount.id == new.parent);
     above.into_iter().chain([old]).find(|mount| mount.shared).map(|mount| mount.point)
+}
+
+/// A mount cannot be both shared and private: who may mount at all is told so, and who may not that (`man 2 mount`).
+fn may_mount() -> bool {
+    let nonsense = MsFlags::MS_SHARED | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, nonsense, None::<&str>) != Err(Errno::EPERM)
 }
 
 /// Without a /proc there is no table, and nothing is known.

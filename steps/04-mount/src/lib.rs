@@ -17,7 +17,7 @@ mod sysctls;
 mod table;
 
 pub use attach::read_only_copy;
-pub use causes::{PIVOT_ROOT, PROC, PROPAGATION, ROOT};
+pub use causes::{MAY_NOT_MOUNT, PIVOT_ROOT, PROC, PROPAGATION, ROOT};
 pub use contained::Contained;
 pub use masks::{HIDDEN, READ_ONLY};
 pub use options::{MountArgs, Volume};

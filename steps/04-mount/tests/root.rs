@@ -82,6 +82,33 @@ fn a_chroot_can_be_left_and_this_root_cannot() {
 }
 
 #[test]
+fn who_cannot_break_out_is_told_why() {
+    let Some(place) = Place::new() else { return };
+    let Some(setpriv) = program("setpriv") else {
+        return not_run("setpriv is missing: apt-get install util-linux");
+    };
+    let cage = place.folder("cage");
+    let breakout = |words: &[&str]| {
+        // Root without any capability may no more than anybody else.
+        let mut powerless = command(&setpriv);
+        powerless
+            .args(["--bounding-set=-all", "--inh-caps=-all", env!("CARGO_BIN_EXE_breakout")])
+            .args(words);
+        place.told(powerless.current_dir(&cage))
+    };
+    let way_out = "unshare --map-root-user breakout, which any user may";
+    let refused = |folder: &str| {
+        format!(
+            "breakout: cannot chroot to {folder}: EPERM: Operation not permitted: only root may do this (CAP_SYS_CHROOT)\n{way_out}\n=> 125"
+        )
+    };
+    assert_eq!(breakout(&["--chroot", "."]), refused("."));
+    assert!(breakout(&[]).ends_with(&refused("cell")));
+    let usage = "breakout: these words mean nothing here\nUsage: breakout [--chroot DIRECTORY]\n=> 125";
+    assert_eq!(breakout(&["--help"]), usage);
+}
+
+#[test]
 fn two_can_start_at_once_on_an_empty_root() {
     let Some(place) = Place::new() else { return };
     for round in 0..10 {

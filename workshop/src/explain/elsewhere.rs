@@ -15,11 +15,7 @@ pub static ELSEWHERE: &[Trouble] = &[
         when: "",
         about: &[],
         causes: &[
-            Cause {
-                says: "only root of the mount namespace may mount",
-                way_out: "unshare --user --map-root-user --mount",
-                look: |_| holds_if(!has_capability(21)),
-            },
+            step04_mount::MAY_NOT_MOUNT,
             Cause {
                 says: "a file system of this kind may not be mounted in a user namespace",
                 way_out: "mount it on the host, and bind it",
@@ -186,13 +182,6 @@ pub static ELSEWHERE: &[Trouble] = &[
         }],
     },
 ];
-
-fn has_capability(number: u32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let held = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    held.and_then(|text| u64::from_str_radix(text.trim(), 16).ok())
-        .is_some_and(|set| set & (1 << number) != 0)
-}
 
 /// The optional fields stand between the sixth field and a lone dash (`man 5 proc_pid_mountinfo`).
 fn is_shared(point: &str) -> bool {

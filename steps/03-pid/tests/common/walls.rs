@@ -54,7 +54,8 @@ fn run(words: Vec<String>) -> Result<u8> {
                     "ready" => at_ready = wall,
                     "nice" => container = container.with_process(Nice(wall.action.parse()?)),
                     "process" | "process-host" => container = container.with_process(wall),
-                    _ => container = container.with(wall),
+                    "host" | "inside" | "each" => container = container.with(wall),
+                    other => bail!("a wall has no part {other:?}"),
                 }
             }
         }
