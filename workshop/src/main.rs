@@ -10,6 +10,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use step01_unshare::answer;
 
 /// The workshop's own command: keeps the book true, and helps learners and teachers.
 #[derive(Parser)]
@@ -52,6 +53,6 @@ fn main() -> ExitCode {
 }
 
 fn print_difference(step: u8) -> anyhow::Result<bool> {
-    print!("{}", diff::between(&workspace::root()?, step)?);
+    answer(diff::between(&workspace::root()?, step)?)?;
     Ok(true)
 }

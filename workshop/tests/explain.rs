@@ -101,3 +101,15 @@ fn a_page_that_says_something_else_is_told() {
     fs::write(book.page(), right.replace("<!-- end -->", "")).unwrap();
     book.check().is_one_line("src/page.md:3: below this mark stands no <!-- end -->");
 }
+
+#[test]
+fn that_nobody_reads_it_is_no_error() {
+    for words in [&["explain"][..], &["explain", "EPERM"], &["doctor"], &["diff", "3"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut workshop = support::command(env!("CARGO_BIN_EXE_workshop"));
+        let output = workshop.args(words).stdout(writer).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{words:?}");
+        assert_ne!(output.status.code(), Some(101), "{words:?}");
+    }
+}

@@ -1,11 +1,11 @@
 //! Becoming the command: `exec` replaces the program of this process and keeps the rest.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::{fmt, io};
 
-use anyhow::Error;
+use anyhow::{Context, Error, Result};
 use nix::errno::Errno;
 
 use crate::is_missing;
@@ -53,6 +53,21 @@ impl fmt::Display for CannotRun {
 /// For the user, on stderr. That nobody reads it, as after `2>&1 | head -1`, is no error; `eprint` would panic.
 pub fn tell(text: impl fmt::Display) {
     let _ = write!(io::stderr().lock(), "{text}");
+}
+
+/// What a command was asked for, on stdout. That nobody reads it to the end, as before `| head -1`, is no error
+/// either; that the disk is full is one.
+///
+/// # Errors
+/// It cannot be written.
+pub fn answer(text: impl fmt::Display) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to the standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What an error says, in one line: each level's text, and a failed system call by its errno,

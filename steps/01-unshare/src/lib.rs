@@ -17,7 +17,7 @@ mod unshare;
 
 pub use args::{NamespaceArgs, parse};
 pub use causes::{APPARMOR, SETNS, UNSHARE, USER_NAMESPACE, holds_if, why_no_namespaces};
-pub use exec::{exec, exit_code, message, tell};
+pub use exec::{answer, exec, exit_code, message, tell};
 pub use join::{Question, ask, join, join_as_root};
 pub use namespaces::{KINDS, Kind, Namespaces, all_kinds, inode, inode_for_children};
 pub(crate) use namespaces::{is_missing, process_folder};

@@ -7,7 +7,9 @@ use anyhow::{Result, bail};
 use clap::Args;
 use nix::unistd::Pid;
 use step01_unshare::observe::{Inodes, observe, observe_self};
-use step01_unshare::{MapRootArgs, NamespaceArgs, Namespaces, all_kinds, join_as_root, lsns, run, tell};
+use step01_unshare::{
+    MapRootArgs, NamespaceArgs, Namespaces, all_kinds, answer, join_as_root, lsns, run, tell,
+};
 
 // ANCHOR: unshare
 #[derive(Args)]
@@ -52,10 +54,7 @@ pub struct Lsns {
 impl Lsns {
     pub fn run(self) -> Result<u8> {
         let namespaces = lsns::list(self.kind.as_deref())?;
-        match self.json {
-            true => print!("{}", lsns::json(&namespaces)),
-            false => print!("{}", lsns::table(&namespaces)),
-        }
+        answer(if self.json { lsns::json(&namespaces) } else { lsns::table(&namespaces) })?;
         Ok(0)
     }
 }
@@ -105,7 +104,7 @@ impl Observe {
             Some(pid) => observe(Pid::from_raw(pid)),
             None => observe_self(),
         };
-        print!("{}", table?);
+        answer(table?)?;
         Ok(0)
     }
 }

@@ -111,3 +111,16 @@ fn who_waits_for_a_child_outlives_the_keys_meant_for_it() {
     wait_until("the end of the command is noticed", LIMIT, || !support::is_alive(waiting.pid()));
     assert_eq!(waiting.child().wait().unwrap().code(), Some(143));
 }
+
+#[test]
+fn that_nobody_reads_the_answer_is_no_error_but_a_full_disk_is() {
+    for verb in ["lsns", "observe"] {
+        let mut unread = step01(&[verb]);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(end(unread.stdout(writer).stderr(Stdio::piped())), (0, String::new()), "{verb}");
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let expected = "step01: cannot write to the standard output: ENOSPC: No space left on device\n";
+        assert_eq!(end(step01(&[verb]).stdout(full)), (1, expected.to_owned()), "{verb}");
+    }
+}

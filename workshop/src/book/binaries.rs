@@ -1,4 +1,4 @@
-//! The steps' binaries and `storyboard`, built, in a folder that an ordinary user can read too.
+//! The steps' binaries, `storyboard` and `workshop`, built, in a folder that an ordinary user can read too.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use super::folder;
 use super::session::{Act, Event};
 use crate::workspace;
 
-/// Which packages the events need: their commands name `step04`, `coracle` or `storyboard`.
+/// Which packages the events need: their commands name `step04`, `coracle`, `storyboard` or `workshop`.
 pub fn needed<'a>(root: &Path, events: impl Iterator<Item = &'a Event>) -> Result<BTreeSet<String>> {
     let mut packages = BTreeSet::new();
     for event in events {
@@ -32,7 +32,7 @@ pub fn needed<'a>(root: &Path, events: impl Iterator<Item = &'a Event>) -> Resul
                 );
             } else if word == "coracle" {
                 packages.insert(word.to_owned());
-            } else if word == "storyboard" {
+            } else if matches!(word, "storyboard" | "workshop") {
                 packages.insert("workshop".to_owned());
             }
         }

@@ -14,6 +14,7 @@ use clap::Args;
 use nix::sys::utsname::uname;
 use nix::unistd::{User, getuid};
 use serde_json::json;
+use step01_unshare::answer;
 
 use crate::book::person::is_real_root;
 
@@ -64,52 +65,50 @@ pub fn run(args: &DoctorArgs) -> Result<bool> {
     let other = other.map(|name| surroundings::told_to(&name, args.json)).transpose()?;
     let groups = surroundings::cgroups();
     if args.json {
-        print_json((role, &name), &verdicts, &groups, other)?;
+        answer(as_json((role, &name), &verdicts, &groups, other)?)?;
     } else {
-        print_lines(role, &name, &verdicts)?;
-        match groups {
-            Ok(controllers) => {
-                println!("cgroups     can be made, with {controllers}; no step needs them yet")
-            }
-            Err(advice) => {
-                println!("cgroups     {} ({}); no step needs them yet", advice.problem, advice.fix)
-            }
-        }
-        print!("{}", other.map(|told| format!("\n{told}")).unwrap_or_default());
+        let groups = match groups {
+            Ok(controllers) => format!("can be made, with {controllers}"),
+            Err(advice) => format!("{} ({})", advice.problem, advice.fix),
+        };
+        let other = other.map(|told| format!("\n{told}")).unwrap_or_default();
+        let steps = as_lines(role, &name, &verdicts)?;
+        answer(format_args!("{steps}cgroups     {groups}; no step needs them yet\n{other}"))?;
     }
     Ok(verdicts.iter().all(|(_, verdict)| !matches!(verdict, Verdict::No(_))))
 }
 
-fn print_lines(role: Role, name: &str, verdicts: &[(&str, Verdict)]) -> Result<()> {
+fn as_lines(role: Role, name: &str, verdicts: &[(&str, Verdict)]) -> Result<String> {
     let machine = uname()?;
     let release = machine.release().to_string_lossy();
     let who = if role == Role::Root { format!("{name}, root of this machine") } else { name.to_owned() };
     let outer = if surroundings::in_container() { ", in a container" } else { "" };
     let machine = machine.machine().to_string_lossy();
-    println!("Linux {release}, {machine}, {}{outer}; as {who}", reason::cgroups());
+    let mut text = format!("Linux {release}, {machine}, {}{outer}; as {who}\n", reason::cgroups());
     let mut told = None;
     for (step, verdict) in verdicts {
-        match verdict {
+        let verdict = match verdict {
             Verdict::No(advice) if told.is_some_and(|told| told == advice) => {
-                println!("{step:<10}  does not run, for the same reason");
+                "does not run, for the same reason".to_owned()
             }
-            Verdict::Runs => println!("{step:<10}  runs"),
-            Verdict::Partly(advice) => println!("{step:<10}  runs {} ({})", advice.problem, advice.fix),
+            Verdict::Runs => "runs".to_owned(),
+            Verdict::Partly(advice) => format!("runs {} ({})", advice.problem, advice.fix),
             Verdict::No(advice) => {
-                println!("{step:<10}  does not run: {} ({})", advice.problem, advice.fix);
                 told = Some(advice);
+                format!("does not run: {} ({})", advice.problem, advice.fix)
             }
-        }
+        };
+        text += &format!("{step:<10}  {verdict}\n");
     }
-    Ok(())
+    Ok(text)
 }
 
-fn print_json(
+fn as_json(
     (role, name): (Role, &str),
     verdicts: &[(&str, Verdict)],
     groups: &Result<String, Advice>,
     other: Option<String>,
-) -> Result<()> {
+) -> Result<String> {
     let machine = uname()?;
     let steps: Vec<_> = verdicts
         .iter()
@@ -128,7 +127,7 @@ fn print_json(
         Ok(controllers) => json!({ "controllers": controllers.split(' ').collect::<Vec<_>>() }),
         Err(advice) => json!({ "problem": advice.problem, "fix": advice.fix }),
     };
-    let answer = json!({
+    let said = json!({
         "kernel": machine.release().to_string_lossy(),
         "machine": machine.machine().to_string_lossy(),
         "cgroups": reason::cgroups(),
@@ -139,6 +138,5 @@ fn print_json(
         "steps": steps,
         "ordinary_user": other,
     });
-    println!("{}", serde_json::to_string_pretty(&answer)?);
-    Ok(())
+    Ok(serde_json::to_string_pretty(&said)? + "\n")
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use step01_unshare::{Cause, Look, Trouble};
+use step01_unshare::{Cause, Look, Trouble, answer};
 
 /// What `cargo workshop explain` is asked for.
 #[derive(Args)]
@@ -45,7 +45,7 @@ pub fn troubles() -> impl Iterator<Item = &'static Trouble> {
 /// Returns whether something is known of what was asked for.
 pub fn run(args: &ExplainArgs) -> Result<bool> {
     let Some(call) = &args.call else {
-        list();
+        answer(list())?;
         return Ok(true);
     };
     let of_call: Vec<_> = troubles().filter(|trouble| is_named(trouble, call)).collect();
@@ -66,12 +66,8 @@ pub fn run(args: &ExplainArgs) -> Result<bool> {
         );
     }
     let about: Vec<&Path> = args.about.iter().map(PathBuf::as_path).collect();
-    for (number, trouble) in chosen.into_iter().enumerate() {
-        if number > 0 {
-            println!();
-        }
-        print(trouble, &about);
-    }
+    let told: Vec<_> = chosen.into_iter().map(|trouble| verdicts(trouble, &about)).collect();
+    answer(told.join("\n"))?;
     Ok(true)
 }
 
@@ -82,12 +78,13 @@ fn is_named(trouble: &Trouble, word: &str) -> bool {
         || trouble.errno.eq_ignore_ascii_case(word)
 }
 
-fn list() {
-    for trouble in troubles() {
+fn list() -> String {
+    let line = |trouble: &Trouble| {
         let causes = if trouble.causes.len() == 1 { "cause" } else { "causes" };
-        println!("{}: {} {causes}", title(trouble), trouble.causes.len());
-    }
-    println!("\nWhich one holds now? cargo workshop explain CALL ERRNO");
+        format!("{}: {} {causes}\n", title(trouble), trouble.causes.len())
+    };
+    let lines: String = troubles().map(line).collect();
+    lines + "\nWhich one holds now? cargo workshop explain CALL ERRNO\n"
 }
 
 /// The call, the errno, and in which case.
@@ -96,33 +93,31 @@ pub fn title(trouble: &Trouble) -> String {
     format!("{} {}{when}", trouble.call, trouble.errno)
 }
 
-fn print(trouble: &Trouble, about: &[&Path]) {
-    println!("{}", title(trouble));
+fn verdicts(trouble: &Trouble, about: &[&Path]) -> String {
+    let mut text = title(trouble) + "\n";
     let looks: Vec<Look> = trouble.causes.iter().map(|cause| (cause.look)(about)).collect();
     let held = looks.iter().any(|look| matches!(look, Look::Holds(_)));
     let unseen = looks.iter().filter(|look| **look == Look::Unseen).count();
     for (cause, look) in trouble.causes.iter().zip(&looks) {
-        match look {
+        text += &match look {
             Look::Holds(found) => lines("holds", &cause.told(found)),
             Look::Not => lines("no", &unfound(cause.says)),
             // What remains is it, as in the errors of the steps.
             Look::Unseen if !held && unseen == 1 => lines("remains", &told_unfound(cause)),
             Look::Unseen => lines("unseen", &told_unfound(cause)),
-        }
+        };
     }
     if about.len() < trouble.about.len() {
         let call = trouble.call.split([',', ' ']).next().unwrap_or_default();
         let words = trouble.about.join(" ");
-        println!("To have all looked at: cargo workshop explain {call} {} {words}", trouble.errno);
+        text += &format!("To have all looked at: cargo workshop explain {call} {} {words}\n", trouble.errno);
     }
+    text
 }
 
-fn lines(verdict: &str, text: &str) {
-    let mut verdict = verdict;
-    for line in text.lines() {
-        println!("  {verdict:<8} {line}");
-        verdict = "";
-    }
+fn lines(verdict: &str, text: &str) -> String {
+    let verdicts = [verdict].into_iter().chain(std::iter::repeat(""));
+    text.lines().zip(verdicts).map(|(line, verdict)| format!("  {verdict:<8} {line}\n")).collect()
 }
 
 fn told_unfound(cause: &Cause) -> String {

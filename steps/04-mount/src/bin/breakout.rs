@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use step01_unshare::refused;
+use step01_unshare::{answer, refused};
 use step03_pid::report;
 
 // ANCHOR: main
@@ -26,9 +26,9 @@ fn run() -> Result<u8> {
         }
         _ => bail!("these words mean nothing here\nUsage: breakout [--chroot DIRECTORY]"),
     }
-    println!("before: {}", names()?);
+    answer(format!("before: {}\n", names()?))?;
     break_out()?;
-    println!("after:  {}", names()?);
+    answer(format!("after:  {}\n", names()?))?;
     Ok(0)
 }
 // ANCHOR_END: main
