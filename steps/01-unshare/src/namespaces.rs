@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use anyhow::{Context, Error, Result, bail};
 use nix::sched::CloneFlags;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 
 // ANCHOR: kinds
 /// One kind of namespace: a resource of the kernel that a process can have for itself.
@@ -159,6 +159,14 @@ fn unreadable(link: &Path, error: io::Error) -> Error {
 // ANCHOR: process
 /// The folder of a process in /proc.
 pub(crate) fn process_folder(process: Pid) -> Result<PathBuf> {
+    // Under the numbers of another pid namespace we would find somebody else (`man 7 pid_namespaces`).
+    let ours = getpid().to_string();
+    if fs::read_link("/proc/self").is_ok_and(|itself| itself != Path::new(&ours)) {
+        bail!(
+            "/proc has the process ids of another pid namespace\n\
+             with a mount namespace of its own a process may mount another /proc, as step04 does"
+        );
+    }
     let folder = PathBuf::from(format!("/proc/{process}"));
     match folder.exists() {
         true => Ok(folder),

@@ -81,3 +81,21 @@ fn without_rights_the_way_to_them_is_told() {
     add --map-root-user, which any user may
     ");
 }
+
+#[test]
+fn a_proc_of_another_pid_namespace_is_not_believed() {
+    let Some(unshare) = program("unshare") else {
+        return not_run("unshare is missing: apt-get install util-linux");
+    };
+    // Process 1 of a new pid namespace, which sees the /proc of the old one.
+    let inside = |verb: &[&str]| {
+        let mut unshare = command(&unshare);
+        unshare.args(["-Urpf", env!("CARGO_BIN_EXE_step01")]).args(verb);
+        said(&mut unshare)
+    };
+    let expected = "step01: /proc has the process ids of another pid namespace\n\
+        with a mount namespace of its own a process may mount another /proc, as step04 does\n";
+    for verb in [&["observe", "1"][..], &["nsenter", "--target=1", "--uts", "true"]] {
+        assert_eq!(inside(verb), expected, "{verb:?}");
+    }
+}
