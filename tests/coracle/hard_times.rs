@@ -125,7 +125,9 @@ fn h2_full_disk_takes_the_log_and_not_the_container() {
     fs::create_dir(boat.root()).unwrap();
     crate::kit::tool(&["mount", "-t", "tmpfs", "-o", "size=12m", "small", boat.root().to_str().unwrap()]);
     image.write(&boat.root(), "docker.io/library/box:1");
-    let line = "yes something long enough to fill it | head -c 10000000; echo over; read line; exit 5";
+    let spare = boat.root().join("spare");
+    fs::write(&spare, vec![b'x'; 1 << 20]).unwrap();
+    let line = "yes something long enough to fill it | head -c 10000000; echo over; read line; echo $line; exec sleep 1000";
     let mut run =
         boat.command(["run", "-d", "-i", "--network=none", "--name=box", "box:1", "sh", "-c", line]);
     Ran::of(&mut run).ok();
@@ -134,8 +136,15 @@ fn h2_full_disk_takes_the_log_and_not_the_container() {
     assert!(is_alive(container));
     assert_eq!(boat.coracle("exec box echo there").ok(), "there");
     assert!(boat.coracle("logs --tail 1 box").code == 0);
+    // The half of a line that was the last to find room takes no later one with it.
+    fs::remove_file(&spare).unwrap();
+    let mut attach = boat.command(["attach", "box"]);
+    let mut attach = attach.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    attach.stdin.as_mut().unwrap().write_all(b"later\n").unwrap();
+    wait_until("it is in the log", LIMIT, || boat.coracle("logs --tail 1 box").ok() == "later");
     let ended = boat.coracle("stop -t 0 box");
     assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(attach.wait().unwrap().code(), Some(137));
     let listed = boat.coracle("ps --all");
     assert!(listed.out.contains("Exited (137)"), "{listed:?}");
     boat.coracle("rm box").ok();

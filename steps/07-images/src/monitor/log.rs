@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Result, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,6 +28,8 @@ pub struct Log {
     path: PathBuf,
     file: File,
     size: u64,
+    // Its last line is half of one: the disk was full, or whoever wrote it was killed.
+    is_torn: bool,
     limits: Limits,
     // What has come of a line that has not ended, of each stream.
     begun: [Vec<u8>; 2],
@@ -40,8 +42,10 @@ impl Log {
     /// The file cannot be written.
     pub fn open(path: &Path, limits: Limits) -> Result<Self> {
         let file = append(path)?;
-        let size = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, size, limits, begun: Default::default() })
+        let path = path.to_owned();
+        let mut log = Self { path, file, size: 0, is_torn: false, limits, begun: Default::default() };
+        log.look()?;
+        Ok(log)
     }
 
     /// Writes what was printed: to the standard output (0) or to the standard error (1).
@@ -93,10 +97,33 @@ impl Log {
             }
             // A line that is longer than a file may be gets one of its own.
             let fits = if fits == 0 { first_line(text) } else { fits };
-            self.file.write_all(&text[..fits])?;
-            self.size += fits as u64;
+            self.put(&text[..fits])?;
             text = &text[fits..];
         }
+        Ok(())
+    }
+
+    /// Whole lines into the current file. What comes after half a line would be lost with it.
+    fn put(&mut self, lines: &[u8]) -> Result<()> {
+        if self.is_torn {
+            self.file.write_all(b"\n")?;
+            self.size += 1;
+            self.is_torn = false;
+        }
+        let written = self.file.write_all(lines);
+        self.size += lines.len() as u64;
+        if written.is_err() {
+            self.look()?;
+        }
+        written
+    }
+
+    /// How large the current file is, and how it ends.
+    fn look(&mut self) -> Result<()> {
+        self.size = self.file.metadata()?.len();
+        let mut last = *b"\n";
+        self.file.read_at(&mut last, self.size.saturating_sub(1))?;
+        self.is_torn = last != *b"\n";
         Ok(())
     }
 
@@ -111,8 +138,7 @@ impl Log {
             fs::remove_file(&self.path)?;
         }
         self.file = append(&self.path)?;
-        self.size = 0;
-        Ok(())
+        self.look()
     }
 }
 // ANCHOR_END: log
@@ -128,7 +154,7 @@ fn first_line(text: &[u8]) -> usize {
 }
 
 fn append(path: &Path) -> Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
 
 /// Where a container's log is, in its directory.
@@ -218,6 +244,21 @@ mod tests {
         log.write(0, b"\n").unwrap();
         let lengths: Vec<_> = logged(&path).iter().map(|(_, text)| text.len()).collect();
         assert_eq!(lengths, [LONGEST, LONGEST, 40_001 - 2 * LONGEST]);
+    }
+
+    #[test]
+    fn half_a_line_takes_no_other_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let half = r#"{"log":"ha"#;
+        fs::write(&path, half).unwrap();
+        let mut log = Log::open(&path, Limits { size: 0, files: 1 }).unwrap();
+        log.write(0, b"one\n").unwrap();
+        log.write(0, b"two\n").unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.strip_prefix(&format!("{half}\n")).unwrap()).unwrap();
+        let wanted = ["one\n", "two\n"].map(|text| ("stdout".to_owned(), text.to_owned()));
+        assert_eq!(logged(&path), wanted);
     }
 
     #[test]
