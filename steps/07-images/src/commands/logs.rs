@@ -1,19 +1,17 @@
 //! `logs`: what a container has printed.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Seek, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde::Deserialize;
 
 use super::Place;
+use super::logs_reader::{Line, Reader};
 use crate::moment::{nanoseconds, nine_digits, time};
-use crate::monitor::log::{self, numbered};
+use crate::monitor::log;
 use crate::records::{Containers, Record};
 use crate::waiting::{Waiting, nobody_reads};
 
@@ -42,13 +40,6 @@ pub struct Logs {
     container: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct Line {
-    log: String,
-    stream: String,
-    time: String,
-}
-
 impl Logs {
     pub(super) fn execute(&self, place: &Place) -> Result<u8> {
         let last = match &*self.tail {
@@ -75,8 +66,12 @@ impl Logs {
             since.is_none_or(|since| at >= since) && until.is_none_or(|until| at <= until)
         };
         let mut lines = VecDeque::new();
-        let mut reader = Reader::oldest(&path);
-        while let Some(line) = reader.next() {
+        let mut reader = Reader::of(&path);
+        let now = reader.end();
+        // What is there by now. A container may print as fast as we read.
+        while !reader.has_come_to(now)
+            && let Some(line) = reader.next()
+        {
             if is_wanted(&line) {
                 lines.push_back(line);
                 if last.is_some_and(|last| lines.len() > last) {
@@ -116,7 +111,10 @@ impl Logs {
             // In this order: what it printed before its end is in the log by now.
             let has_ended = !containers.is_held(record)?;
             while let Some(line) = reader.next() {
-                if is_wanted(&line) && !self.print(&line)? {
+                // Or else it may print as fast as we read, and there would always be one more.
+                let is_over = || until.is_some_and(|until| since_1970() > until);
+                let is_last = if is_wanted(&line) { !self.print(&line)? } else { is_over() };
+                if is_last {
                     return Ok(());
                 }
             }
@@ -151,71 +149,9 @@ impl Logs {
     }
 }
 
-/// A log as it grows, and is rotated meanwhile.
-struct Reader {
-    path: PathBuf,
-    older: Vec<PathBuf>,
-    open: Option<BufReader<File>>,
-    begun: Vec<u8>,
-}
-
-impl Reader {
-    fn oldest(path: &Path) -> Self {
-        let numbers = (1..1000).map(|number| numbered(path, number));
-        let mut older: Vec<_> = numbers.take_while(|path| path.exists()).collect();
-        // The last one is read first.
-        older.insert(0, path.to_owned());
-        Self { path: path.to_owned(), older, open: None, begun: Vec::new() }
-    }
-
-    /// The next whole line; nothing if there is none yet. What makes no sense is left out.
-    fn next(&mut self) -> Option<Line> {
-        loop {
-            if self.open.is_none() {
-                let path = self.older.pop()?;
-                self.open = File::open(path).ok().map(BufReader::new);
-                continue;
-            }
-            let file = self.open.as_mut()?;
-            if file.read_until(b'\n', &mut self.begun).is_ok_and(|length| length > 0) {
-                if self.begun.ends_with(b"\n") {
-                    let line = serde_json::from_slice(&self.begun).ok();
-                    self.begun.clear();
-                    if line.is_some() {
-                        return line;
-                    }
-                }
-                continue;
-            }
-            if self.older.is_empty() && !self.is_rotated() {
-                // Whoever needs room may have emptied it: then what comes now stands at its beginning.
-                let file = self.open.as_mut()?;
-                let is_cut = file.get_ref().metadata().ok()?.len() < file.stream_position().ok()?;
-                if is_cut && file.rewind().is_ok() {
-                    self.begun.clear();
-                    continue;
-                }
-                return None;
-            }
-            if self.older.is_empty() {
-                self.older.push(self.path.clone());
-            }
-            self.open = None;
-        }
-    }
-
-    /// Whether the file that is open is not the current one any more.
-    fn is_rotated(&self) -> bool {
-        let number = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-        let ours = self.open.as_ref().and_then(|file| file.get_ref().metadata().ok()).map(number);
-        let now = std::fs::metadata(&self.path).ok().map(number);
-        now.is_some() && ours != now
-    }
-}
-
 /// For [`crate::fuzzing`]: reads all of a log, with the times as they are shown.
 pub(crate) fn read_all(path: &Path) -> usize {
-    let mut reader = Reader::oldest(path);
+    let mut reader = Reader::of(path);
     std::iter::from_fn(|| reader.next())
         .map(|line| time(&line.time).map_or(0, |at| nine_digits(at).len()))
         .sum()

@@ -25,6 +25,7 @@ mod load;
 mod login;
 mod logout;
 mod logs;
+mod logs_reader;
 mod monitor;
 mod monitor_ended;
 mod network_options;

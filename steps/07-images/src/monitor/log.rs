@@ -58,7 +58,7 @@ impl Log {
         for part in printed.split_inclusive(|byte| *byte == b'\n') {
             begun.extend(part);
             while begun.len() > LONGEST {
-                let rest = begun.split_off(LONGEST);
+                let rest = begun.split_off(end_of_characters(&begun, LONGEST));
                 line(&mut text, stream, &begun);
                 begun = rest;
             }
@@ -153,6 +153,11 @@ fn first_line(text: &[u8]) -> usize {
     text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1)
 }
 
+/// Not more than so many bytes, and no part of a character (`man 7 utf-8`), which would be none in either half.
+fn end_of_characters(text: &[u8], most: usize) -> usize {
+    (most - 3..=most).rev().find(|at| text[*at] & 0xc0 != 0x80).unwrap_or(most)
+}
+
 fn append(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
@@ -244,6 +249,13 @@ mod tests {
         log.write(0, b"\n").unwrap();
         let lengths: Vec<_> = logged(&path).iter().map(|(_, text)| text.len()).collect();
         assert_eq!(lengths, [LONGEST, LONGEST, 40_001 - 2 * LONGEST]);
+        // Wherever the characters begin, each is whole.
+        for offset in 0..4 {
+            let text = "x".repeat(offset) + &"🛶".repeat(10_000) + "\n";
+            fs::write(&path, "").unwrap();
+            log.write(0, text.as_bytes()).unwrap();
+            assert_eq!(logged(&path).into_iter().map(|(_, part)| part).collect::<String>(), text);
+        }
     }
 
     #[test]
