@@ -1,9 +1,12 @@
 //! Signals, and process 1.
 
-use nix::sys::signal::Signal;
-use support::{children, descendants, is_alive, wait_until};
+use std::io::Read;
+use std::process::Stdio;
 
-use crate::kit::{Boat, LIMIT, Ran, Screen};
+use nix::sys::signal::Signal;
+use support::{Background, children, descendants, is_alive, wait_until};
+
+use crate::kit::{Boat, LIMIT, Ran, Screen, Started};
 
 #[test]
 fn signals_to_coracle_reach_the_command() {
@@ -44,6 +47,38 @@ fn first_process_is_safe_from_signals_that_it_does_not_expect() {
     let mut runs = boat.start("--rm --init", "sleep 1000; exit 7");
     runs.signal(Signal::SIGTERM);
     assert_eq!(runs.end().code, 128 + 15);
+}
+
+#[test]
+fn whoever_asks_three_times_for_the_end_gets_out() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    let ask = |runs: &mut Started| {
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGINT] {
+            assert!(runs.host.child().try_wait().unwrap().is_none());
+            runs.signal(signal);
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        runs.end().failed(1, "got 3 SIGTERM/SIGINTs, forcefully exiting");
+    };
+    // Where nobody else stays with it, it ends too.
+    ask(&mut boat.start("--rm", "exec sleep 1000"));
+    boat.assert_no_container();
+    let mut runs = boat.start("--name box", "trap '' INT TERM; while :; do echo here; sleep 0.1; done");
+    ask(&mut runs);
+    assert!(runs.lives());
+    let mut attach = boat.command(["attach", "box"]);
+    let mut attach = Background::spawn(attach.stdout(Stdio::piped()).stderr(Stdio::null())).unwrap();
+    let mut output = attach.child().stdout.take().unwrap();
+    for _ in 0..3 {
+        // It is attached, and awake.
+        output.read_exact(&mut [0; 10]).unwrap();
+        nix::sys::signal::kill(attach.pid(), Signal::SIGINT).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    wait_until("it ends", LIMIT, || attach.child().try_wait().unwrap().is_some());
+    assert_eq!(attach.child().wait().unwrap().code(), Some(1));
+    assert!(runs.lives());
 }
 
 #[test]

@@ -28,5 +28,5 @@ pub use isolations::{PidArgs, Pids};
 pub use kernel::{hear_all_signals, ignore_nothing, inherited, send_signal};
 pub use report::{Failed, report};
 pub use running::{Running, Serve};
-pub use signals::{Caught, Signals};
+pub use signals::{Caught, Insisting, Signals};
 pub use time::Time;

@@ -14,7 +14,7 @@ use rustix::process::{WaitOptions, WaitStatus, waitpid};
 use crate::Signals;
 use crate::container::Walls;
 use crate::kernel::{keep_all_at_exec, send_signal};
-use crate::signals::Caught;
+use crate::signals::{Caught, Insisting};
 
 // ANCHOR: running
 /// A container whose command runs. Dropped, it is killed, and then its walls are taken down.
@@ -89,6 +89,7 @@ impl Running {
     /// # Errors
     /// Those of [`Serve::serve`].
     pub fn wait_and_serve(&mut self, mut served: Option<&mut dyn Serve>) -> Result<u8> {
+        let mut insisting = Insisting::default();
         loop {
             let others = served.as_ref().map_or_else(Vec::new, |served| served.descriptors());
             let ours = [self.child.pidfd.as_fd(), self.signals.as_fd()].map(|fd| (fd, PollFlags::POLLIN));
@@ -102,8 +103,11 @@ impl Running {
             let [ended, signal] = [ready[0], ready[1]];
             let others = ready[2..].contains(&true);
             // A command that prints without end must not keep signals waiting.
-            if signal && let Some(caught) = self.signals.next()? {
-                self.child.pass_on(caught)?;
+            if signal
+                && let Some(caught) = self.signals.next()?
+                && self.child.pass_on(caught)?
+            {
+                insisting.note(caught.signal)?;
             }
             if others && let Some(served) = served.as_mut() {
                 served.serve()?;
@@ -133,12 +137,13 @@ impl Child {
         Self { pid, pidfd, ended: None }
     }
 
-    fn pass_on(&self, caught: Caught) -> Result<()> {
+    /// False: it had it already.
+    fn pass_on(&self, caught: Caught) -> Result<bool> {
         if caught.has_reached(self.pid) {
-            return Ok(());
+            return Ok(false);
         }
         match self.send(caught.signal) {
-            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Ok(()) | Err(Errno::ESRCH) => Ok(true),
             Err(errno) => Err(errno).context("cannot pass a signal on"),
         }
     }

@@ -4,12 +4,14 @@
 //! can remove. From here on the host blocks these signals and reads them like data.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, getpgid, getpid, getsid};
 
+use crate::Failed;
 use crate::kernel::{by_default, is_ignored};
 
 // ANCHOR: signals
@@ -123,3 +125,32 @@ impl Caught {
     }
 }
 // ANCHOR_END: reached
+
+// ANCHOR: insisting
+/// Somebody who wants to get out and is not heard: process 1 ignores what it does not expect, and ^C is such a thing.
+#[derive(Debug, Default)]
+pub struct Insisting {
+    last: Option<Instant>,
+    times: u8,
+}
+
+impl Insisting {
+    /// Counts what was passed on. At the third request to end within a few seconds whoever passes it on ends himself, as
+    /// Docker's client does.
+    ///
+    /// # Errors
+    /// That is so, in Docker's words.
+    pub fn note(&mut self, signal: Signal) -> Result<(), Failed> {
+        if !matches!(signal, Signal::SIGINT | Signal::SIGTERM) {
+            return Ok(());
+        }
+        let last = self.last.replace(Instant::now());
+        let is_one_more = last.is_some_and(|last| last.elapsed() < Duration::from_secs(5));
+        self.times = if is_one_more { self.times + 1 } else { 1 };
+        match self.times < 3 {
+            true => Ok(()),
+            false => Err(Failed { code: 1, text: "got 3 SIGTERM/SIGINTs, forcefully exiting".into() }),
+        }
+    }
+}
+// ANCHOR_END: insisting

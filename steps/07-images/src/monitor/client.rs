@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::read;
-use step03_pid::{Failed, Signals};
+use step03_pid::{Failed, Insisting, Signals};
 
 use super::SOCKET;
 use super::detach::{DetachKeys, Typed};
@@ -155,7 +155,7 @@ impl Client {
         let mut input = attached.input;
         // So much of what was typed the container has not read yet.
         let mut under_way = 0usize;
-        let mut ended = None;
+        let (mut ended, mut insisting) = (None, Insisting::default());
         self.resize(attached);
         loop {
             while let Some((kind, payload)) = self.heard.take().context("cannot understand the monitor")? {
@@ -192,7 +192,10 @@ impl Client {
                 match caught.signal {
                     Signal::SIGWINCH => self.resize(attached),
                     Signal::SIGCONT => {}
-                    signal if attached.signals && !attached.tty => self.say(Kind::Signal, &[signal as u8]),
+                    signal if attached.signals && !attached.tty => {
+                        self.say(Kind::Signal, &[signal as u8]);
+                        insisting.note(signal)?;
+                    }
                     // The window was closed, or somebody wants us to go: the container stays.
                     signal => return Ok(Outcome::Left(signal)),
                 }
