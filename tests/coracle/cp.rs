@@ -474,3 +474,37 @@ fn what_is_copied_into_a_new_volume_comes_beside_what_the_image_has() {
     boat.coracle(&format!("cp {} new:/data/", boat.path("mine").display())).ok();
     assert_eq!(boat.coracle("start --attach new").ok(), "of the image\nmine");
 }
+
+#[test]
+fn places_of_the_host_are_told_from_where_the_user_is() {
+    let Some(copies) = Copies::new("") else { return };
+    for container in ["ended", "runs"] {
+        let here = copies.folder.display();
+        let words = "./absent C:/";
+        copies.cp(container, words).failed(1, &format!("lstat {here}/absent: no such file or directory"));
+        copies.cp(container, "C:/data absent/x").failed(1, &format!("directory \"{here}/absent\" does not exist"));
+        // The name of what is above is that of the folder there.
+        let above = copies.folder.join("src/sub");
+        let mut cp = copies.boat.command(["cp", "..", &format!("{container}:/data")]);
+        Ran::of(cp.current_dir(above)).ok();
+        assert!(copies.boat.coracle(&format!("diff {container}")).ok().contains("A /data/src/sub"));
+    }
+}
+
+#[test]
+fn folder_is_not_copied_into_itself() {
+    let Some(boat) = Image::usual().map(|image| Boat::holding(&image)) else { return };
+    let folder = boat.path("host");
+    fs::create_dir_all(folder.join("sub")).unwrap();
+    fs::write(folder.join("file"), "content").unwrap();
+    boat.run(&format!("--name box -v {}:/mounted", folder.display()), &["true"]).ok();
+    let cp = |from: &Path, to: &str| Ran::of(&mut boat.command(["cp", &from.to_string_lossy(), to]));
+    let told = cp(&folder, "box:/mounted/sub");
+    assert_eq!((told.code, &*told.err), (0, "sub/host is left out: the copies go there\n"), "{told:?}");
+    assert_eq!(names(&folder.join("sub/host")), ["file", "sub"]);
+    // The container's own files are below: all of the state is.
+    let told = cp(&boat.path("."), "box:/all");
+    assert!(told.code == 0 && told.err.contains(" is left out: the copies go there\n"), "{told:?}");
+    let files = boat.root().join("containers").join(boat.coracle("ps -aq --no-trunc").ok());
+    cp(&files, "box:/more").failed(1, "cannot copy a container's files into that container");
+}

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{BufReader, BufWriter, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Error, Result, bail};
 use clap::Args;
@@ -51,30 +52,42 @@ impl Cp {
         };
         let record = containers.find(name)?;
         let host = Tree::host()?;
+        let directory = containers.directory_of(&record);
+        let own = [directory.join("upper"), directory].into_iter().filter_map(|place| {
+            let found = place.metadata().ok()?;
+            Some((found.dev(), found.ino()))
+        });
+        let own: Vec<_> = own.collect();
         with_files(&containers, record, move |inside| match (&from, &to) {
-            (End::Container(_, from), End::Host(to)) => this.copy(inside, from, &host, to),
+            (End::Container(_, from), End::Host(to)) => this.copy((inside, from), (&host, to), &own),
             (End::Container(_, from), _) => this.pack(inside, from),
-            (End::Host(from), End::Container(_, to)) => this.copy(&host, from, inside, to),
+            (End::Host(from), End::Container(_, to)) => this.copy((&host, from), (inside, to), &own),
             (_, End::Container(_, to)) => this.unpack(inside, to),
             _ => bail!("must specify at least one container source"),
         })?;
         Ok(0)
     }
 
-    fn copy(&self, from_tree: &Tree, from: &Words, to_tree: &Tree, to: &Words) -> Result<()> {
+    fn copy(
+        &self,
+        (from_tree, from): (&Tree, &Words),
+        (to_tree, to): (&Tree, &Words),
+        own: &[(u64, u64)],
+    ) -> Result<()> {
         let source: Source = source(from_tree, from, self.follow_link)?;
         let target: Target = target(to_tree, to, &source)?;
-        let mut copier = Copier::new(match (self.archive, to_tree.is_host()) {
+        let owner = match (self.archive, to_tree.is_host()) {
             (true, _) => Owner::Source,
             (false, true) => Owner::Us,
             (false, false) => Owner::Root,
-        });
+        };
+        let mut copier = Copier::new(owner, own.to_vec());
         let directory = match &target {
             Target::Name(parent, _) => parent,
             Target::Directory(directory) => directory,
         };
         copier.copy(&source, &target).map_err(|error| explain(error, to_tree, directory.as_fd()))?;
-        copier.left_out().iter().for_each(tell);
+        copier.left_out().for_each(tell);
         if !self.quiet && std::io::stderr().is_terminal() {
             let to = printable(&self.destination.to_string_lossy());
             tell(format_args!("Successfully copied {} to {to}", size(copier.bytes)));

@@ -37,14 +37,18 @@ pub struct Copier {
     /// Directories that are filled, and get what each new entry would change last.
     directories: Vec<(PathBuf, Stat)>,
     left_out: Option<String>,
+    /// Where the copies go, under all of its names: no directory is copied into itself, or there would be no end.
+    own: Vec<(u64, u64)>,
+    itself: Option<String>,
     /// How much was copied.
     pub bytes: u64,
 }
 
 impl Copier {
-    /// Nothing is copied yet.
-    pub fn new(owner: Owner) -> Self {
-        Self { owner, links: HashMap::new(), directories: Vec::new(), left_out: None, bytes: 0 }
+    /// Nothing is copied yet. `own`: where the host has the container's files.
+    pub fn new(owner: Owner, own: Vec<(u64, u64)>) -> Self {
+        let (links, directories) = (HashMap::new(), Vec::new());
+        Self { owner, links, directories, left_out: None, own, itself: None, bytes: 0 }
     }
 
     // ANCHOR: copy
@@ -57,6 +61,9 @@ impl Copier {
             let Target::Name(parent, name) = target else { bail!("cannot copy a file as a directory") };
             self.put(&source.found, parent.as_fd(), name, Path::new(name))?;
             return if self.left_out.is_none() { Ok(()) } else { bail!("cannot copy a device or a socket") };
+        }
+        if self.own.contains(&source.found.number()) {
+            bail!("cannot copy a container's files into that container");
         }
         let from = directory(&source.found)?;
         match target {
@@ -71,6 +78,8 @@ impl Copier {
 
     /// Copies all that is in one directory into another.
     fn fill(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
+        let top = fs::fstat(to).map_err(named).context("cannot look at where it goes")?;
+        self.own.push((top.st_dev, top.st_ino));
         let mut pending = vec![PathBuf::new()];
         while let Some(path) = pending.pop() {
             // What has gone meanwhile, or has become a link, is not copied.
@@ -83,6 +92,10 @@ impl Copier {
                 let Some(found) = look(source.as_fd(), &name)? else { continue };
                 if found.kind() == FileType::Directory {
                     if is_kernels(&found) {
+                        continue;
+                    }
+                    if self.own.contains(&found.number()) {
+                        self.itself.get_or_insert_with(|| super::archive::shown(&path));
                         continue;
                     }
                     make_directory(target.as_fd(), &name)?;
@@ -142,8 +155,8 @@ impl Copier {
         if found.kind() != FileType::RegularFile || found.stat.st_nlink < 2 {
             return Ok(false);
         }
-        let Some(first) = self.links.get(&(found.stat.st_dev, found.stat.st_ino)) else {
-            self.links.insert((found.stat.st_dev, found.stat.st_ino), path.to_owned());
+        let Some(first) = self.links.get(&found.number()) else {
+            self.links.insert(found.number(), path.to_owned());
             return Ok(false);
         };
         let folder = first.parent().unwrap_or(Path::new(""));
@@ -182,10 +195,14 @@ impl Copier {
         fs::utimensat(made, "", &times, AtFlags::EMPTY_PATH).map_err(named).context("cannot set its time")
     }
 
-    /// A sentence about what was left out, if something was.
-    pub fn left_out(&self) -> Option<String> {
-        let first = self.left_out.as_ref()?;
-        Some(format!("device nodes and sockets are left out (the first is {first})"))
+    /// Sentences about what was left out, if something was.
+    pub fn left_out(&self) -> impl Iterator<Item = String> {
+        let devices = self
+            .left_out
+            .iter()
+            .map(|first| format!("device nodes and sockets are left out (the first is {first})"));
+        let itself = self.itself.iter().map(|first| format!("{first} is left out: the copies go there"));
+        devices.chain(itself)
     }
 }
 

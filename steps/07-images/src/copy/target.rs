@@ -47,7 +47,7 @@ pub fn source(tree: &Tree, words: &Words, follow: bool) -> Result<Source> {
     let path = &words.path;
     let Some(found) = tree.look(path, follow || words.is_directory)? else {
         match tree.is_host() {
-            true => bail!("lstat {}: no such file or directory", shown(&std::path::absolute(path)?)),
+            true => bail!("lstat {}: no such file or directory", shown(&tree.absolute(path))),
             false => bail!("Could not find the file {} in container {}", shown(path), tree.container),
         }
     };
@@ -58,9 +58,7 @@ pub fn source(tree: &Tree, words: &Words, follow: bool) -> Result<Source> {
     let name = match path.file_name() {
         Some(name) => Some(name.to_owned()),
         // `..` has a name that only the kernel knows; the root has none.
-        None if tree.is_host() => {
-            path.canonicalize().ok().and_then(|path| path.file_name().map(OsString::from))
-        }
+        None if tree.is_host() => found.path().and_then(|path| path.file_name().map(OsString::from)),
         None => None,
     };
     let is_content = is_directory && (words.is_content || name.is_none());
@@ -132,7 +130,7 @@ fn parent(tree: &Tree, path: &Path) -> Result<OwnedFd> {
         }
         _ if tree.is_host() => bail!(
             "invalid output path: directory \"{}\" does not exist",
-            shown(&std::path::absolute(parent)?)
+            shown(&tree.absolute(parent))
         ),
         _ => bail!("Could not find the file {} in container {}", shown(&cleaned(parent)), tree.container),
     }

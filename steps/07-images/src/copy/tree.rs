@@ -1,7 +1,7 @@
 //! A side of the copy: everything below the host's root, or below a container's.
 
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,8 @@ use crate::layers::named;
 pub struct Tree {
     base: OwnedFd,
     resolve: ResolveFlags,
+    /// Where the user is: whoever puts a container's files together is elsewhere by then.
+    here: PathBuf,
     /// The container's name, for messages; empty for the host.
     pub container: String,
 }
@@ -33,6 +35,16 @@ impl Found {
         FileType::from_raw_mode(self.stat.st_mode)
     }
 
+    /// The file itself, whatever its names are.
+    pub fn number(&self) -> (u64, u64) {
+        (self.stat.st_dev, self.stat.st_ino)
+    }
+
+    /// The path by which the kernel knows it.
+    pub fn path(&self) -> Option<PathBuf> {
+        std::fs::read_link(format!("/proc/self/fd/{}", self.inode.as_raw_fd())).ok()
+    }
+
     /// Where a link leads, in its own words.
     pub fn link(&self) -> Result<PathBuf> {
         let text = readlinkat(&self.inode, "", Vec::new()).map_err(named).context("cannot read a link")?;
@@ -47,13 +59,14 @@ impl Tree {
         let base = open(".", DIRECTORY, Mode::empty())
             .map_err(named)
             .context("cannot open the current directory")?;
-        Ok(Self { base, resolve: ResolveFlags::empty(), container: String::new() })
+        let here = std::env::current_dir().unwrap_or_default();
+        Ok(Self { base, resolve: ResolveFlags::empty(), here, container: String::new() })
     }
 
     /// What is below this root: for the kernel no path and no link leads out of it (`man 2 openat2`).
     pub fn below(root: OwnedFd, container: &str) -> Self {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        Self { base: root, resolve, container: container.to_owned() }
+        Self { base: root, resolve, here: PathBuf::new(), container: container.to_owned() }
     }
 
     /// Opens what a path leads to.
@@ -97,6 +110,11 @@ impl Tree {
     pub fn is_on_the_root(&self, directory: BorrowedFd<'_>) -> bool {
         let device = |directory| fstat(directory).map(|found| found.st_dev).ok();
         device(directory) == device(self.base.as_fd())
+    }
+
+    /// A path of the host's, as it is said in messages.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        std::path::absolute(self.here.join(path)).unwrap_or_else(|_| path.to_owned())
     }
 
     pub fn is_host(&self) -> bool {
