@@ -24,12 +24,17 @@ fn stopped_container_stays_down_whatever_its_policy() {
     let Some(boat) = Boat::new() else { return };
     for policy in ["always", "unless-stopped"] {
         // One that runs, and one between two starts.
-        for (inside, stop) in [("sleep 1000", "stop -t 0"), ("exit 1", "stop"), ("sleep 1000", "kill")] {
+        let ways =
+            [("sleep 1000", "stop -t 0"), ("exit 1", "stop"), ("sleep 1000", "kill"), ("exit 1", "kill")];
+        for (inside, stop) in ways {
             boat.run(&format!("-d --name stays --restart {policy}"), &["sh", "-c", inside]).ok();
             if inside == "exit 1" {
+                // Who only looks for what runs is told as well.
                 wait_until("it restarts", LIMIT, || {
-                    boat.coracle("ps --all --format {{.Status}}").ok().starts_with("Restarting (1)")
+                    boat.coracle("ps --format {{.Status}}").ok().starts_with("Restarting (1)")
                 });
+                let state = boat.coracle("inspect -f {{.State.Running}},{{.State.Restarting}} stays").ok();
+                assert!(["true,true", "true,false"].contains(&&*state), "{state}");
             }
             boat.coracle(&format!("{stop} stays")).ok();
             wait_until("it has ended", LIMIT, || boat.coracle("ps --quiet").ok().is_empty());

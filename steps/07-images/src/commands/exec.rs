@@ -75,6 +75,9 @@ impl Exec {
         let containers = place.containers()?;
         let text = self.words[0].to_string_lossy();
         let record = containers.find(&text)?;
+        if record.state.status == Status::Restarting {
+            bail!("Container {} is restarting, wait until the container is running", record.id);
+        }
         let Some(pid) = record.state.open_pid().filter(|_| record.state.status == Status::Running) else {
             bail!("Container {} is not running", record.id);
         };

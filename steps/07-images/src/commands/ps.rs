@@ -50,7 +50,9 @@ impl Ps {
         let all = self.all || newest > 0 || filters.values("status").next().is_some();
         let mut records = if all { containers.all()? } else { containers.not_ended()? };
         ps_filters::apply(&filters, &store, &containers, &mut records)?;
-        records.retain(|record| all || record.state.status == Status::Running);
+        // As in Docker, one that is about to begin again counts as one that runs.
+        let runs = |record: &Record| matches!(record.state.status, Status::Running | Status::Restarting);
+        records.retain(|record| all || runs(record));
         if newest > 0 {
             records.truncate(usize::try_from(newest).unwrap_or(usize::MAX));
         }

@@ -129,10 +129,13 @@ impl Kill {
             let record = containers.find(text)?;
             // Whoever sends a signal that ends it does not want it back. As Docker: any signal may be one, unless the
             // container says by which it ends.
-            if signal == KILL || stop_signal(&containers, &record).is_none_or(|ends| ends == signal) {
+            let is_its_end =
+                signal == KILL || stop_signal(&containers, &record).is_none_or(|ends| ends == signal);
+            if is_its_end {
                 containers.stop(&record);
             }
-            if !send(&record, signal)? {
+            // Whose process is not there, and who is held all the same, was about to begin again, and does not now.
+            if !send(&record, signal)? && !(is_its_end && containers.is_held(&record)?) {
                 bail!("cannot kill container: {text}: Container {} is not running", record.id);
             }
             // Nobody survives this one: the next command finds it ended.

@@ -66,7 +66,8 @@ fn state(record: &Record) -> Value {
     };
     json!({
         "Status": status,
-        "Running": state.status == Status::Running,
+        // Both are true, as in Docker, of one that is about to begin again.
+        "Running": matches!(state.status, Status::Running | Status::Restarting),
         "Paused": false,
         "Restarting": state.status == Status::Restarting,
         "OOMKilled": false,
