@@ -235,3 +235,26 @@ fn l29_group_file_of_a_stranger_is_only_read_where_it_is_a_file() {
     boat.run("--rm --group-add root", &["true"]).failed(125, "unable to find group root");
     boat.assert_no_container();
 }
+
+#[test]
+fn whoever_is_not_root_may_listen_at_a_low_port_in_a_network_of_its_own() {
+    let Some(boat) = Boat::new() else { return };
+    let start = "cat /proc/sys/net/ipv4/ip_unprivileged_port_start";
+    assert_eq!(boat.sh("", start).ok(), "0");
+    assert_eq!(boat.sh("--sysctl net.ipv4.ip_unprivileged_port_start=77", start).ok(), "77");
+    let of_host = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    boat.run("-d --name box", &["sleep", "1000"]).ok();
+    for options in ["--network host", "--network container:box --sysctl net.ipv4.ip_default_ttl=9"] {
+        let wanted = if options.ends_with("host") { of_host.trim() } else { "0" };
+        let words: Vec<&str> = ["run", "--rm"].into_iter().chain(options.split(' ')).collect();
+        let ran = Ran::of(&mut boat.command([&words[..], &[&boat.image, "sh", "-c", start]].concat()));
+        assert_eq!(ran.ok(), wanted, "{options}");
+    }
+    if Role::here() != Role::RootInUserNamespace {
+        let line = "httpd -p 80 -h /tmp && echo listens";
+        assert_eq!(boat.sh("-u ada", line).ok(), "listens");
+        boat.sh("-u ada --sysctl net.ipv4.ip_unprivileged_port_start=1024", line).failed(1, "Permission denied");
+    }
+    let group_range = boat.sh("", "cat /proc/sys/net/ipv4/ping_group_range").ok();
+    assert!(Role::here() != Role::Root || group_range == "0\t2147483647", "{group_range}");
+}

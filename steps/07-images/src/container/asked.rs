@@ -118,10 +118,10 @@ impl Asked {
         }
     }
 
-    /// The kernel's switches for it.
+    /// The kernel's switches for it: Docker's own, and then those that were asked for.
     pub fn sysctls(&self) -> Sysctls {
-        let all = self.run.sysctl.iter();
-        Sysctls(all.map(|sysctl| (sysctl.name.clone(), sysctl.value.clone())).collect())
+        let asked = self.run.sysctl.iter().map(|sysctl| (sysctl.name.clone(), sysctl.value.clone()));
+        Sysctls(self.usual_sysctls().into_iter().chain(asked).collect())
     }
 
     /// What is mounted over the layers.

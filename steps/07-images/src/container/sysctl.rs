@@ -2,6 +2,12 @@
 
 use std::str::FromStr;
 
+use step05_userns::is_root;
+use step06_net::Network;
+
+use super::Asked;
+use crate::commands::Connection;
+
 /// One switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sysctl {
@@ -54,6 +60,27 @@ impl FromStr for Sysctl {
         }
     }
 }
+
+// ANCHOR: usual
+impl Asked {
+    /// In a network of its own, where it is in nobody's way, whoever is not root may listen at any port as well, and ping:
+    /// there are images that do.
+    pub(super) fn usual_sysctls(&self) -> Vec<(String, String)> {
+        let network = &self.run.network.network;
+        let is_its_own = !matches!(network, Some(Connection::Container(_) | Connection::Own(Some(Network::Host))));
+        // Who shares the processes of others cannot have a /proc in which to say so.
+        if !is_its_own || self.run.sharing.pid.is_some() {
+            return Vec::new();
+        }
+        let mut all = vec![("net/ipv4/ip_unprivileged_port_start", "0")];
+        if is_root() {
+            // A user namespace has not so many groups.
+            all.push(("net/ipv4/ping_group_range", "0 2147483647"));
+        }
+        all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+}
+// ANCHOR_END: usual
 
 #[cfg(test)]
 mod tests {
