@@ -181,12 +181,8 @@ impl Client {
             };
             let ready: Vec<_> = ready.iter().map(|fd| fd.any() == Some(true)).collect();
             if ready[0] && !self.read()? {
-                return match ended {
-                    Some(code) => Ok(Outcome::Ended(code)),
-                    None => {
-                        Err(Failed { code: 137, text: "the container's monitor was killed".into() }.into())
-                    }
-                };
+                let killed = || Failed { code: 137, text: "the container's monitor was killed".into() };
+                return Ok(Outcome::Ended(ended.ok_or_else(killed)?));
             }
             while let Some(caught) = signals.next()? {
                 match caught.signal {
