@@ -131,11 +131,12 @@ impl Kill {
             // container says by which it ends.
             let is_its_end =
                 signal == KILL || stop_signal(&containers, &record).is_none_or(|ends| ends == signal);
+            // One whose process is not there, and who is held all the same, is about to begin again.
+            let comes_back = is_its_end && containers.is_held(&record)?;
             if is_its_end {
                 containers.stop(&record);
             }
-            // Whose process is not there, and who is held all the same, was about to begin again, and does not now.
-            if !send(&record, signal)? && !(is_its_end && containers.is_held(&record)?) {
+            if !send(&record, signal)? && !comes_back {
                 bail!("cannot kill container: {text}: Container {} is not running", record.id);
             }
             // Nobody survives this one: the next command finds it ended.
