@@ -482,7 +482,9 @@ fn places_of_the_host_are_told_from_where_the_user_is() {
         let here = copies.folder.display();
         let words = "./absent C:/";
         copies.cp(container, words).failed(1, &format!("lstat {here}/absent: no such file or directory"));
-        copies.cp(container, "C:/data absent/x").failed(1, &format!("directory \"{here}/absent\" does not exist"));
+        copies
+            .cp(container, "C:/data absent/x")
+            .failed(1, &format!("directory \"{here}/absent\" does not exist"));
         // The name of what is above is that of the folder there.
         let above = copies.folder.join("src/sub");
         let mut cp = copies.boat.command(["cp", "..", &format!("{container}:/data")]);

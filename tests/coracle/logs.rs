@@ -139,11 +139,7 @@ fn log_is_rotated_and_a_wrong_limit_is_said() {
 fn followed_log_that_is_rotated_at_once_loses_no_line() {
     let Some(boat) = Boat::new() else { return };
     let line = "echo here; until [ -e /go ]; do sleep 0.05; done; exec seq 1 20000";
-    boat.run(
-        "-d --name says --log-opt max-size=50k --log-opt max-file=100",
-        &["sh", "-c", line],
-    )
-    .ok();
+    boat.run("-d --name says --log-opt max-size=50k --log-opt max-file=100", &["sh", "-c", line]).ok();
     let mut follow = boat.command(["logs", "-f", "says"]);
     let mut follow = Background::spawn(follow.stdout(Stdio::piped())).unwrap();
     let mut lines = BufReader::new(follow.child().stdout.take().unwrap()).lines().map(Result::unwrap);

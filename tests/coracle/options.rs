@@ -253,7 +253,8 @@ fn whoever_is_not_root_may_listen_at_a_low_port_in_a_network_of_its_own() {
     if Role::here() != Role::RootInUserNamespace {
         let line = "httpd -p 80 -h /tmp && echo listens";
         assert_eq!(boat.sh("-u ada", line).ok(), "listens");
-        boat.sh("-u ada --sysctl net.ipv4.ip_unprivileged_port_start=1024", line).failed(1, "Permission denied");
+        boat.sh("-u ada --sysctl net.ipv4.ip_unprivileged_port_start=1024", line)
+            .failed(1, "Permission denied");
     }
     let group_range = boat.sh("", "cat /proc/sys/net/ipv4/ping_group_range").ok();
     assert!(Role::here() != Role::Root || group_range == "0\t2147483647", "{group_range}");

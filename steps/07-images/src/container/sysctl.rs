@@ -67,7 +67,8 @@ impl Asked {
     /// there are images that do.
     pub(super) fn usual_sysctls(&self) -> Vec<(String, String)> {
         let network = &self.run.network.network;
-        let is_its_own = !matches!(network, Some(Connection::Container(_) | Connection::Own(Some(Network::Host))));
+        let is_its_own =
+            !matches!(network, Some(Connection::Container(_) | Connection::Own(Some(Network::Host))));
         // Who shares the processes of others cannot have a /proc in which to say so.
         if !is_its_own || self.run.sharing.pid.is_some() {
             return Vec::new();

@@ -128,10 +128,9 @@ fn parent(tree: &Tree, path: &Path) -> Result<OwnedFd> {
         Some(found) if found.kind() == FileType::Directory => {
             Ok(tree.open(parent, OFlags::union(DIRECTORY, OFlags::PATH)).with_context(|| cannot(parent))?)
         }
-        _ if tree.is_host() => bail!(
-            "invalid output path: directory \"{}\" does not exist",
-            shown(&tree.absolute(parent))
-        ),
+        _ if tree.is_host() => {
+            bail!("invalid output path: directory \"{}\" does not exist", shown(&tree.absolute(parent)))
+        }
         _ => bail!("Could not find the file {} in container {}", shown(&cleaned(parent)), tree.container),
     }
 }
