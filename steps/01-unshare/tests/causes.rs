@@ -13,7 +13,10 @@ const STEP01: &str = env!("CARGO_BIN_EXE_step01");
 /// /proc can be replaced.
 fn told_after(script: &str) -> String {
     let mut unshare = command(program("unshare").expect("util-linux is part of every system"));
-    let script = format!("{script}\nexec $before \"$0\" unshare --map-root-user --uts true");
+    // chroot is in a folder that an ordinary user of Debian does not have in PATH.
+    let script = format!(
+        "PATH=$PATH:/usr/sbin:/sbin\n{script}\nexec $before \"$0\" unshare --map-root-user --uts true"
+    );
     told(unshare.args(["--user", "--map-root-user", "--mount", "sh", "-ec", &script, STEP01]))
 }
 

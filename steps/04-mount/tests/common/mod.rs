@@ -81,7 +81,9 @@ pub fn after(script: &str) -> Command {
     if Role::here() == Role::User {
         unshare.arg("--map-root-user");
     }
-    unshare.args(["--mount", "sh", "-ec", &format!("{script}\nexec \"$@\""), "sh"]);
+    // chroot is in a folder that an ordinary user of Debian does not have in PATH.
+    let script = format!("PATH=$PATH:/usr/sbin:/sbin\n{script}\nexec \"$@\"");
+    unshare.args(["--mount", "sh", "-ec", &script, "sh"]);
     unshare
 }
 
