@@ -195,13 +195,24 @@ fn newuidmap() {
     holds("mount -t tmpfs tmpfs /dev", "newuidmap ENOENT", cause);
     let cause = "a setuid program has no effect here (NoNewPrivs)";
     holds("before='setpriv --no-new-privs'", "newuidmap EPERM", cause);
+    if program("strace").is_none() {
+        not_run("strace is missing: apt-get install strace");
+    } else {
+        let cause =
+            "a setuid program has no effect where an ordinary user traces who starts it, as by strace";
+        holds("before='strace -qqo /dev/null'", "newuidmap EPERM", cause);
+    }
+    let twice = "fails 'not permitted' newuidmap $$ 0 0 1";
+    let cause = "/proc/self/uid_map has been written already, and can be only once";
+    holds(twice, "newuidmap EPERM newuidmap /proc/self/uid_map", cause);
     let copied = "place; cp $(command -v newuidmap) .; PATH=/mnt:$PATH";
     holds(copied, "newuidmap EPERM", "it has no setuid bit");
     holds("mount -t tmpfs tmpfs /etc", "newuidmap EPERM", "/etc/subuid has no range for this user");
     let not_ours = "mount -t tmpfs tmpfs /etc; echo root:x:0:0::/:/bin/sh >/etc/passwd
         echo root:1:5 | tee /etc/subuid >/etc/subgid
         newborn; fails 'not allowed' newuidmap $child 0 1 9; kill $child";
-    remains(not_ours, "newuidmap EPERM", "the range is not all this user's, or holds an id twice");
+    let words = "newuidmap EPERM newuidmap /proc/$child/uid_map";
+    remains(not_ours, words, "the range is not all this user's");
 }
 
 #[test]

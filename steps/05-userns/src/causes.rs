@@ -34,11 +34,7 @@ pub static ID_MAP: &[Trouble] = &[Trouble {
     about: &["FILE"],
     causes: &[
         APPARMOR,
-        Cause {
-            says: "{} has been written already, and can be only once",
-            way_out: "make another user namespace",
-            look: |about| at(about, |file| is_written(file).then(|| file.display().to_string())),
-        },
+        Cause { says: WRITTEN, way_out: "make another user namespace", look: |about| at(about, written) },
         Cause {
             says: "{} does not say deny, without which an ordinary user may write no gid_map",
             way_out: "write deny to it first",
@@ -72,12 +68,17 @@ pub static HELPERS: &[Trouble] = &[
         call: "newuidmap, newgidmap, uid_map",
         errno: "EPERM",
         when: "for a range of ids",
-        about: &["HELPER"],
+        about: &["HELPER", "FILE"],
         causes: &[
             Cause {
                 says: "a setuid program has no effect here (NoNewPrivs)",
                 way_out: "start it from a shell of your own, not from a confined service",
-                look: |_| holds_if(has_no_new_privileges()),
+                look: |_| holds_if(status("NoNewPrivs:").is_some_and(|value| value != "0")),
+            },
+            Cause {
+                says: "a setuid program has no effect where an ordinary user traces who starts it, as by strace",
+                way_out: "let root trace it, or map one id only",
+                look: |_| holds_if(status("TracerPid:").is_some_and(|value| value != "0")),
             },
             Cause {
                 says: "it has no setuid bit",
@@ -90,13 +91,20 @@ pub static HELPERS: &[Trouble] = &[
                 look: |_| found(file_without_range()),
             },
             Cause {
-                says: "the range is not all this user's, or holds an id twice",
+                says: WRITTEN,
+                way_out: "make another user namespace",
+                look: |about| at(about.get(1..).unwrap_or_default(), written),
+            },
+            Cause {
+                says: "the range is not all this user's",
                 way_out: "grep $USER /etc/subuid /etc/subgid",
                 look: |_| Look::Unseen,
             },
         ],
     },
 ];
+
+const WRITTEN: &str = "{} has been written already, and can be only once";
 
 pub(crate) const MISSING: Cause = Cause {
     says: "newuidmap or newgidmap is missing",
@@ -117,9 +125,10 @@ fn at(about: &[&Path], look: impl Fn(&Path) -> Option<String>) -> Look {
 }
 
 /// `setgroups`, beside the maps, is never empty.
-fn is_written(file: &Path) -> bool {
+fn written(file: &Path) -> Option<String> {
     let is_map = file.ends_with("uid_map") || file.ends_with("gid_map");
-    is_map && fs::read_to_string(file).is_ok_and(|text| !text.is_empty())
+    let is_written = is_map && fs::read_to_string(file).is_ok_and(|text| !text.is_empty());
+    is_written.then(|| file.display().to_string())
 }
 
 fn allows_setgroups(file: &Path) -> Option<String> {
@@ -128,15 +137,16 @@ fn allows_setgroups(file: &Path) -> Option<String> {
     allows.then(|| setgroups.display().to_string())
 }
 
-fn has_no_new_privileges() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().any(|line| line.split_whitespace().eq(["NoNewPrivs:", "1"]))
+/// A number that the kernel tells of this process (`man 5 proc_pid_status`).
+fn status(name: &str) -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
 }
 
 /// The helper that is asked about, or else both.
 fn without_rights(about: &[&Path]) -> Option<PathBuf> {
     let both = [Path::new("newuidmap"), Path::new("newgidmap")];
-    let asked = if about.is_empty() { &both[..] } else { about };
+    let asked = if about.is_empty() { &both[..] } else { &about[..1] };
     asked.iter().filter_map(find).find(|helper| !has_rights(helper))
 }
 

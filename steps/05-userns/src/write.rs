@@ -36,7 +36,7 @@ pub(crate) fn by_helpers(container: Pid, uids: &[Range], gids: &[Range]) -> Resu
     let started = [("newuidmap", uids), ("newgidmap", gids)]
         .map(|(program, ranges)| (program, start(program, container, ranges)));
     for (program, child) in started.map(|(program, child)| (program, child.map(Child::wait_with_output))) {
-        judge(program, child?.with_context(|| format!("cannot wait for {program}"))?)?;
+        judge(program, container, child?.with_context(|| format!("cannot wait for {program}"))?)?;
     }
     Ok(())
 }
@@ -57,7 +57,7 @@ fn start(program: &str, container: Pid, ranges: &[Range]) -> Result<Child> {
 // ANCHOR_END: by_helpers
 
 // ANCHOR: judge
-fn judge(program: &str, output: Output) -> Result<()> {
+fn judge(program: &str, container: Pid, output: Output) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
@@ -66,7 +66,9 @@ fn judge(program: &str, output: Output) -> Result<()> {
     let said = if said.is_empty() { output.status.to_string() } else { said.replace('\n', ", ") };
     // It prints the meaning of an errno, and not its number. Only this one has several causes.
     let refused = said.contains("not permitted") || said.contains("not allowed");
-    let why = refused.then(|| why(HELPERS, Errno::EPERM, &[Path::new(program)])).flatten();
+    let map = format!("/proc/{container}/{}", program.trim_start_matches("new").replace("map", "_map"));
+    let about = [Path::new(program), Path::new(&map)];
+    let why = refused.then(|| why(HELPERS, Errno::EPERM, &about)).flatten();
     let why = why.map(|text| format!(": {text}")).unwrap_or_default();
     bail!("cannot map the ids: {program}: {said}{why}")
 }

@@ -78,6 +78,15 @@ fn a_helper_without_rights_is_explained() {
     sudo chmod u+s [PLACE]/newuidmap
     => 125
     ");
+    if let Some(strace) = program("strace") {
+        let mut strace = place.run(&strace.display().to_string());
+        strace.args(["-f", "-qq", "-o", "/dev/null", &place.program(), "--rootfs", "root", "--", "true"]);
+        insta::assert_snapshot!(place.told(&mut strace), @"
+        step05: cannot map the ids: newuidmap: write to uid_map failed: Operation not permitted: a setuid program has no effect where an ordinary user traces who starts it, as by strace
+        let root trace it, or map one id only
+        => 125
+        ");
+    }
     place.setpriv(&["--clear-groups", "--no-new-privs"]);
     insta::assert_snapshot!(place.told(&mut place.step05(&["--", "true"])), @"
     step05: cannot map the ids: newuidmap: write to uid_map failed: Operation not permitted: a setuid program has no effect here (NoNewPrivs)
