@@ -85,7 +85,9 @@ fn delete_without_waiting(netlink: &Netlink) -> Result<()> {
             sleep(Duration::from_micros(300));
         }
         // Left alone any longer it might remove the bridge of the next one who makes one.
-        let _ = child.wait();
+        if child.wait().is_ok_and(|status| status.success()) {
+            return Ok(());
+        }
     }
     netlink.delete_link(BRIDGE)
 }

@@ -2,6 +2,7 @@
 //!
 //! The kernel closes the pipe when we end, however we end: whoever reads from it then knows.
 
+use std::fs;
 use std::io::{PipeReader, Read, Write, pipe};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -15,8 +16,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{AccessFlags, Pid, access};
 
 // ANCHOR: helper
-/// No helper may be silent for longer while it starts.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// No helper may be silent for longer and do nothing while it starts. Who works has time: a machine may be slow.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running helper: its input is the pipe, and what it prints is heard here.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(crate) struct Helper {
     name: String,
     child: Child,
     output: PipeReader,
+    patience: Duration,
 }
 
 impl Helper {
@@ -47,7 +49,7 @@ impl Helper {
             .with_context(|| format!("cannot run {name}"))?;
         // The command holds our copies of the writing end: without them, end of file is heard.
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Self { name, child, output })
+        Ok(Self { name, child, output, patience: PATIENCE })
     }
 
     /// Writes to its standard input.
@@ -60,21 +62,40 @@ impl Helper {
     pub(crate) fn hear(&mut self, enough: &dyn Fn(&str) -> bool) -> Result<String> {
         let mut heard = Vec::new();
         let mut buffer = [0; 4096];
+        let mut worked = self.work();
         loop {
             let text = String::from_utf8_lossy(&heard);
             if enough(&text) {
                 return Ok(text.into_owned());
             }
             let mut ready = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
-            let limit = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::NONE);
+            let limit = PollTimeout::try_from(self.patience).unwrap_or(PollTimeout::NONE);
             if poll(&mut ready, limit).with_context(|| format!("cannot wait for {}", self.name))? == 0 {
-                bail!("{} has not answered for {} seconds", self.name, PATIENCE.as_secs());
+                let before = std::mem::replace(&mut worked, self.work());
+                if worked == before {
+                    bail!("{} has done nothing for {} seconds", self.name, self.patience.as_secs());
+                }
+                continue;
             }
             match self.output.read(&mut buffer).with_context(|| format!("cannot hear {}", self.name))? {
                 0 => return Ok(text.into_owned()),
                 length => heard.extend(&buffer[..length]),
             }
         }
+    }
+
+    /// The processor's time that it and its children have had, in ticks of the kernel (`man 5 proc_pid_stat`): they are
+    /// a process group of their own, with the number of the first.
+    fn work(&self) -> u64 {
+        let group = self.child.id().to_string();
+        let ticks = |stat: String| {
+            // Behind the name, which may have blanks in it: state, parent, group, and the times further on.
+            let fields: Vec<_> = stat.rsplit_once(") ")?.1.split(' ').collect();
+            let times = fields.get(11..15).filter(|_| fields[2] == group)?;
+            Some(times.iter().flat_map(|time| time.parse::<u64>()).sum::<u64>())
+        };
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes.filter_map(|one| fs::read_to_string(one.path().join("stat")).ok()).filter_map(ticks).sum()
     }
 
     /// Closes the pipe, which ends it, and waits until it is gone.
@@ -101,3 +122,32 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|file| access(file, AccessFlags::X_OK).is_ok())
 }
 // ANCHOR_END: program
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Half a second of patience, and what is heard up to "done".
+    fn heard_of(script: &str) -> Result<String> {
+        let mut helper = Helper::start(Command::new("sh").args(["-c", script]), None)?;
+        helper.patience = Duration::from_millis(500);
+        let heard = helper.hear(&|text| text.contains("done"));
+        helper.child.kill()?;
+        helper.child.wait()?;
+        heard
+    }
+
+    #[test]
+    fn who_works_may_be_silent_for_long() {
+        let works = "end=$(($(date +%s) + 2)); while [ $(date +%s) -lt $end ]; do :; done; echo done";
+        assert_eq!(heard_of(works).unwrap(), "done\n");
+        // The helper may be a shell that waits for another program.
+        assert_eq!(heard_of(&format!("sh -c '{works}' & wait")).unwrap(), "done\n");
+    }
+
+    #[test]
+    fn who_does_nothing_is_given_up() {
+        let error = heard_of("exec sleep 60").unwrap_err().to_string();
+        assert_eq!(error, "sh has done nothing for 0 seconds");
+    }
+}
