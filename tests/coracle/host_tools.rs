@@ -87,6 +87,28 @@ fn it_is_made_again_when_a_part_is_missing() {
 }
 
 #[test]
+fn it_is_made_again_when_its_blob_is_damaged() {
+    let boat = boat();
+    let print =
+        |image: &str| Ran::of(&mut boat.command(["run", "--rm", "--network=none", image, "echo", "ran"]));
+    assert_eq!(print("host-tools").ok(), "ran");
+    boat.coracle("tag host-tools mine").ok();
+    let blobs = boat.root().join("blobs/sha256");
+    let size = |name: &String| fs::metadata(blobs.join(name)).unwrap().len();
+    let layer = names(&blobs).into_iter().max_by_key(size).unwrap();
+    let mut content = fs::read(blobs.join(&layer)).unwrap();
+    content[2_000_000] ^= 1;
+    fs::write(blobs.join(&layer), content).unwrap();
+    // Without its tree the blob is asked.
+    fs::rename(boat.root().join("layers"), boat.path("gone")).unwrap();
+    fs::create_dir(boat.root().join("layers")).unwrap();
+    print("mine").failed(125, "layer 1: the uncompressed content has the digest sha256:");
+    assert_eq!(print("host-tools").ok(), "ran");
+    // Of one digest there is one blob, so the other name has it whole again.
+    assert_eq!(print("mine").ok(), "ran");
+}
+
+#[test]
 fn nothing_of_the_machine_can_be_changed_through_it() {
     let boat = boat();
     let sh = fs::canonicalize("/bin/sh").unwrap();

@@ -150,10 +150,13 @@ pub(super) fn get(store: &Store, name: &str, when: When, args: &PullArgs) -> Res
 }
 // ANCHOR_END: get
 
-/// The image that is here. `host-tools` is here only as long as it is like the machine.
+/// The image that is here. `host-tools` is here only as long as it is like the machine, and unpacked: what can be made
+/// again is not unpacked from a blob that may be damaged.
 fn find(store: &Store, name: &str) -> Result<Option<Image>> {
     match name.parse::<Reference>() {
-        Ok(reference) if host_tools::is_it(&reference) => host_tools::current(store),
+        Ok(reference) if host_tools::is_it(&reference) => {
+            Ok(host_tools::current(store)?.filter(|image| store.is_unpacked(image)))
+        }
         _ => store.find(name),
     }
 }
