@@ -6,7 +6,7 @@ use std::process::Stdio;
 use nix::sys::signal::Signal;
 use support::{Background, children, descendants, is_alive, wait_until};
 
-use crate::kit::{Boat, LIMIT, Ran, Screen, Started};
+use crate::kit::{Boat, LIMIT, Ran, Screen, Started, first_process};
 
 #[test]
 fn signals_to_coracle_reach_the_command() {
@@ -79,6 +79,46 @@ fn whoever_asks_three_times_for_the_end_gets_out() {
     wait_until("it ends", LIMIT, || attach.child().try_wait().unwrap().is_some());
     assert_eq!(attach.child().wait().unwrap().code(), Some(1));
     assert!(runs.lives());
+}
+
+#[test]
+fn whoever_leaves_before_the_start_leaves_nothing_that_runs() {
+    let Some(boat) = Boat::new() else { return };
+    boat.sh("", "true").ok();
+    for options in ["", "--rm -t", "-d"] {
+        let mut caught = false;
+        for _ in 0..50 {
+            let mut run = boat.run_command(&format!("--name box {options}"), &["sleep", "1000"]);
+            let run = Background::spawn(run.stdout(Stdio::null())).unwrap();
+            let is_monitor = |pid: &nix::unistd::Pid| {
+                let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                words.split(|byte| *byte == 0).any(|word| word == b"monitor")
+            };
+            let mut monitor = None;
+            wait_until("its monitor begins", LIMIT, || {
+                monitor = children(run.pid()).into_iter().find(is_monitor);
+                monitor.is_some()
+            });
+            let monitor = monitor.unwrap();
+            // As if it needed so long for the walls.
+            nix::sys::signal::kill(monitor, Signal::SIGSTOP).unwrap();
+            caught = first_process(&boat.root()).is_none();
+            nix::sys::signal::kill(run.pid(), Signal::SIGINT).unwrap();
+            drop(run);
+            nix::sys::signal::kill(monitor, Signal::SIGCONT).unwrap();
+            if caught {
+                wait_until("the monitor ends", LIMIT, || !is_alive(monitor));
+                assert_eq!(boat.coracle("ps -q").ok(), "", "{options}");
+                let left = if options.starts_with("--rm") { "" } else { "Created" };
+                assert_eq!(boat.coracle("ps -a --format {{.Status}}").ok(), left, "{options}");
+            }
+            boat.coracle("rm -f box");
+            if caught {
+                break;
+            }
+        }
+        assert!(caught, "it was never faster");
+    }
 }
 
 #[test]

@@ -45,6 +45,13 @@ pub(crate) fn nobody_reads(file: impl AsFd) -> bool {
         && ready[0].revents().is_some_and(|found| found.contains(PollFlags::POLLERR))
 }
 
+/// Whether the other end of a line was closed, as by the end of the process that had it (`man 2 poll`, POLLHUP).
+pub(crate) fn other_end_has_gone(line: impl AsFd) -> bool {
+    let mut ready = [PollFd::new(line.as_fd(), PollFlags::empty())];
+    poll(&mut ready, PollTimeout::ZERO).is_ok()
+        && ready[0].revents().is_some_and(|found| found.contains(PollFlags::POLLHUP))
+}
+
 impl Read for Waiting {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let places = std::cell::RefCell::new(buffer);

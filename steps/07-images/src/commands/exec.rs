@@ -28,6 +28,7 @@ use crate::monitor::{Settings, close_all_at_exec, program};
 use crate::preferences::detach_keys;
 use crate::records::{Containers, Recipe, Record, Status};
 use crate::sealed;
+use crate::waiting::other_end_has_gone;
 
 /// Run a command in a container that runs.
 #[derive(Debug, Clone, Args)]
@@ -187,6 +188,9 @@ impl Exec {
         let terminal = opposite.map(Opposite::receive).transpose()?;
         if let Some(terminal) = &terminal {
             resize(terminal, &self.size);
+        }
+        if other_end_has_gone(&line) {
+            bail!("whoever asked for the command has gone");
         }
         let running = created.start()?;
         let of_exec = Settings::of_exec(&asked.id, running.pid().as_raw());

@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Stdio;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use nix::unistd::{chdir, dup2_stdin, dup2_stdout, setsid};
 use step01_unshare::{message, observe};
@@ -24,6 +24,7 @@ use crate::monitor::{SOCKET, Settings, close_all_at_exec, log, program};
 use crate::records::{Held, Recipe, State, Status};
 use crate::sealed;
 use crate::text::tell;
+use crate::waiting::other_end_has_gone;
 
 /// The words that `run`, and the monitor itself, write.
 #[derive(Debug, Args)]
@@ -158,7 +159,11 @@ fn begin(
     if let Some(terminal) = &terminal {
         resize(terminal, &args.size);
     }
-    let started = created.start();
+    let started = match line {
+        // By ^C, say. It would run, and nobody would know of it.
+        Some(line) if other_end_has_gone(line) => Err(anyhow!("whoever asked for its start has gone")),
+        _ => created.start(),
+    };
     if started.is_err() {
         // It has not run after all.
         held.record.state.status = Status::Created;
