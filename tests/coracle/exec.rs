@@ -32,6 +32,16 @@ fn exec(boat: &Boat, options: &str, line: &str) -> Ran {
 }
 
 #[test]
+fn signals_that_the_caller_blocks_are_not_blocked_for_the_command() {
+    let Some(boat) = with_box("") else { return };
+    let asked = exec_command(&boat, "", &["grep", "SigBlk", "/proc/self/status"]);
+    let mut deaf = support::command("env");
+    deaf.args(["--block-signal=TERM"]).arg(asked.get_program()).args(asked.get_args());
+    deaf.env("HOME", boat.path(""));
+    assert_eq!(Ran::of(&mut deaf).ok(), "SigBlk:\t0000000000000000");
+}
+
+#[test]
 fn command_runs_in_all_of_the_containers_walls() {
     let Some(boat) = with_box("--hostname inside") else { return };
     assert_eq!(exec(&boat, "", "hostname; echo $$ >/tmp/pid; echo $GREETING").ok(), "inside\nhello");

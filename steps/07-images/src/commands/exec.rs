@@ -11,7 +11,7 @@ use std::process::Stdio;
 use anyhow::{Context, Error, Result, bail};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, setsid};
 use step03_pid::{Container, Failed};
 
@@ -108,6 +108,8 @@ impl Exec {
         let run = read_again(containers, record)?.with(self, variables);
         let asked = Asked::new(record.id.clone(), directory, image, run)?;
         let container = Container::new().beside(pid);
+        // What our caller does not want to hear just now is no business of the command's.
+        SigSet::empty().thread_set_mask().context("cannot unblock signals")?;
         if self.report {
             return self.stay(container, &asked, record, pid);
         }
