@@ -132,6 +132,8 @@ fn log_is_rotated_and_a_wrong_limit_is_said() {
     boat.run("--log-opt max-size=x", &["true"]).failed(125, "invalid value for max-size: 'x'");
     boat.run("--log-opt max-file=2", &["true"]).failed(125, "max-file needs max-size");
     boat.run("--log-opt nope=1", &["true"]).failed(125, "unknown log opt 'nope'");
+    boat.run("--log-opt tag=x", &["true"]).failed(125, "log opt 'tag' is not there");
+    boat.run("--log-opt compress=false --log-opt mode=blocking", &["true"]).ok();
     boat.run("--log-driver syslog", &["true"]).failed(125, "syslog");
 }
 

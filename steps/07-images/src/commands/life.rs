@@ -50,6 +50,10 @@ pub enum LogDriver {
     None,
 }
 
+/// What Docker's json-file driver knows as well.
+const OTHERS: [&str; 8] =
+    ["compress", "env", "env-regex", "labels", "labels-regex", "max-buffer-size", "mode", "tag"];
+
 impl LifeArgs {
     /// What cannot be had together, or makes no sense. `remove`: that of `--rm`.
     ///
@@ -79,6 +83,11 @@ impl LifeArgs {
                     Ok(files) if files > 0 => limits.files = files,
                     _ => bail!("invalid value for max-file: '{value}': a number from 1 on"),
                 },
+                // What happens anyway.
+                "compress" | "mode" if ["false", "blocking"].contains(&value) => {}
+                other if OTHERS.contains(&other) => bail!(
+                    "log opt '{other}' is not there\nfiles are kept as they are, by max-size and max-file"
+                ),
                 other => bail!("unknown log opt '{other}' for json-file log driver"),
             }
         }
