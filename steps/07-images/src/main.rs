@@ -10,7 +10,7 @@ use step07_images::container::{Asked, NoInput};
 
 /// Pull images and run them
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "step07", version, arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]
     place: Place,
@@ -58,3 +58,13 @@ fn walls(asked: &Asked) -> Result<Container> {
     Ok(container.with_process(asked.work_directory()).with_process(asked.identity()))
 }
 // ANCHOR_END: walls
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_tells_people_to_run_is_its_own_name() {
+        assert_eq!(Cli::command().get_name(), env!("CARGO_BIN_NAME"));
+    }
+}
