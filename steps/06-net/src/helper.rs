@@ -84,14 +84,14 @@ impl Helper {
         }
     }
 
-    /// The processor's time that it and its children have had, in ticks of the kernel (`man 5 proc_pid_stat`): they are
-    /// a process group of their own, with the number of the first.
+    /// The processor's time that it and its children have had, in ticks of the kernel (`man 5 proc_pid_stat`).
     fn work(&self) -> u64 {
-        let group = self.child.id().to_string();
+        let helper = self.child.id().to_string();
         let ticks = |stat: String| {
-            // Behind the name, which may have blanks in it: state, parent, group, and the times further on.
-            let fields: Vec<_> = stat.rsplit_once(") ")?.1.split(' ').collect();
-            let times = fields.get(11..15).filter(|_| fields[2] == group)?;
+            // Behind the name, which may have blanks in it: state, parent, and the times further on.
+            let (number, fields) = (stat.split(' ').next()?, stat.rsplit_once(") ")?.1);
+            let fields: Vec<_> = fields.split(' ').collect();
+            let times = fields.get(11..15).filter(|_| number == helper || fields[1] == helper)?;
             Some(times.iter().flat_map(|time| time.parse::<u64>()).sum::<u64>())
         };
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
