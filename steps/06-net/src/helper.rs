@@ -16,8 +16,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{AccessFlags, Pid, access};
 
 // ANCHOR: helper
-/// No helper may be silent for longer and do nothing while it starts. Who works has time: a machine may be slow.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// After such a silence we look whether the helper works, and after another one whether it still does. Who works has time:
+/// a machine may be slow.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running helper: its input is the pipe, and what it prints is heard here.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ impl Helper {
     pub(crate) fn hear(&mut self, enough: &dyn Fn(&str) -> bool) -> Result<String> {
         let mut heard = Vec::new();
         let mut buffer = [0; 4096];
-        let mut worked = self.work();
+        let mut worked = None;
         loop {
             let text = String::from_utf8_lossy(&heard);
             if enough(&text) {
@@ -71,7 +72,7 @@ impl Helper {
             let mut ready = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
             let limit = PollTimeout::try_from(self.patience).unwrap_or(PollTimeout::NONE);
             if poll(&mut ready, limit).with_context(|| format!("cannot wait for {}", self.name))? == 0 {
-                let before = std::mem::replace(&mut worked, self.work());
+                let before = worked.replace(self.work());
                 if worked == before {
                     bail!("{} has done nothing for {} seconds", self.name, self.patience.as_secs());
                 }
