@@ -37,7 +37,8 @@ fn h1_killed_run_detached_tells_the_truth() {
             |state: &Value| state["pid"].as_i64().is_some_and(|pid| is_alive(Pid::from_raw(pid as i32)));
         wait_until("its monitor is as far as it gets", LIMIT, || {
             // One that has seen its client go has ended, and waits for us to hear of it.
-            let works = |pid: &Pid| is_alive(*pid) && command_name(*pid).is_some_and(|name| name == "coracle");
+            let works =
+                |pid: &Pid| is_alive(*pid) && command_name(*pid).is_some_and(|name| name == "coracle");
             let nobody = !descendants(getpid()).iter().any(works);
             nobody && states(&boat).iter().all(|state| state["status"] != "running" || lives(state))
         });
