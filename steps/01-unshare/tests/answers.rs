@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use support::{Background, command, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 // ANCHOR: owner
 /// The inode number of the user namespace that owns a namespace (`man 2 ioctl_nsfs`).

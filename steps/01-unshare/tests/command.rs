@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use support::{Background, command, not_run, program, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn step01(words: &[&str]) -> Command {
     let mut step01 = command(env!("CARGO_BIN_EXE_step01"));

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid};
 use support::{Background, Role, command, not_run, program, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The options, with the names in /proc/PID/ns.
 const KINDS: [(&str, &str); 8] = [

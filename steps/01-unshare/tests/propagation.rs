@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 use support::{Background, Role, command, not_run, program, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// `unshare` of util-linux, about to run a command as its child, where all mounts are shared.
 fn where_mounts_are_shared() -> Option<Command> {
