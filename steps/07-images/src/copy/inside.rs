@@ -46,10 +46,10 @@ pub fn with_files(
     let overlay =
         Overlay { directory: directory.clone(), layers: record.layers.len().max(1), volatile: false };
     let (merged, mounts) = (directory.join("merged"), record.mounts.clone());
-    let asked = asked(directory, record).ok();
-    let is_read_only = asked.as_ref().is_some_and(|asked| asked.run.storage.read_only);
+    let words = Recipe::read(directory).and_then(|recipe| Ok(Asking::<RunArgs>::read(&recipe.words)?));
+    let is_read_only = words.is_ok_and(|run| run.storage.read_only);
     container = container.with(MountNamespace::default()).with(overlay);
-    if let Some(mut fill) = asked.map(|asked| asked.fill()) {
+    if let Ok(mut fill) = asked(directory, record).map(|asked| asked.fill()) {
         // What is copied into an empty volume comes beside what the image has there, and not in its place.
         fill.places.retain(|place| fill.volumes.data(&place.volume).exists());
         container = container.with(fill);
